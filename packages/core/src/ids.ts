@@ -52,7 +52,8 @@ export function tagOfTask(taskId: TaskId): RegionTag {
 
 /** @param random 12 random bytes; the version and variant bits of RFC 9562 are set over them. */
 export function createTaskId(tag: RegionTag, random: Uint8Array): TaskId {
-  if (random.length !== 12) throw new LpmosError({ code: 'internal', message: 'A task id needs 12 random bytes' });
+  if (random.length !== 12)
+    throw new LpmosError({ code: 'internal', message: 'A task id needs 12 random bytes' });
   const bytes = Uint8Array.from(random);
   bytes[2] = ((bytes[2] ?? 0) & 0x0f) | 0x80;
   bytes[4] = ((bytes[4] ?? 0) & 0x3f) | 0x80;

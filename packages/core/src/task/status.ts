@@ -58,7 +58,11 @@ export const TASK_STATUSES = {
   },
   completed: { sentence: 'Installed and verified.', kind: 'terminal', mover: 'nobody' },
   failed: { sentence: 'Ended without success; the error says why.', kind: 'terminal', mover: 'nobody' },
-  rejected: { sentence: 'Rejected by a person; the disk was not touched.', kind: 'terminal', mover: 'nobody' },
+  rejected: {
+    sentence: 'Rejected by a person; the disk was not touched.',
+    kind: 'terminal',
+    mover: 'nobody',
+  },
   cancelled: { sentence: 'Cancelled by a person.', kind: 'terminal', mover: 'nobody' },
 } as const satisfies Record<string, StatusRow>;
 

@@ -1,0 +1,28 @@
+export { backoffDelayMs, sleep } from './backoff';
+export type { BackoffPolicy } from './backoff';
+export { createManualClock, systemClock } from './clock';
+export type { ManualClock } from './clock';
+export { ConfigError, defineConfig, describeConfig, fileKey, readConfig, readConfigFile } from './config';
+export type { ConfigField, ConfigOf, ConfigSources, ConfigTable, ConfigType } from './config';
+export {
+  choiceType,
+  fileContentType,
+  integerType,
+  ipv4Type,
+  jsonType,
+  listType,
+  pathType,
+  portType,
+  textType,
+  urlType,
+} from './config-types';
+export { createHealth } from './health';
+export type { Health, HealthCheck, HealthReport } from './health';
+export { createLogger, LOG_LEVELS, silentLogger } from './logger';
+export type { LogFields, Logger, LogLevel } from './logger';
+export { createMetrics } from './metrics';
+export type { Metrics } from './metrics';
+export { main, runProgram } from './program';
+export type { Program, ProgramContext, ProgramProcess } from './program';
+export { runGroup } from './run-group';
+export type { Component, RunGroupOptions } from './run-group';
