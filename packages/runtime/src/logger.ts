@@ -28,12 +28,11 @@ export function createLogger(options: {
   const destination = write === undefined ? pino.destination(2) : { write };
   return pino(
     {
-      name: options.name,
       level: options.level,
       base: { service: options.name },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: pino.stdSerializers.err, cause: pino.stdSerializers.err },
+      serializers: { err: pino.stdSerializers.err, cause: pino.stdSerializers.err, error: pino.stdSerializers.err },
       redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },
     },
     destination,

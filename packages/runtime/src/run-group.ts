@@ -47,9 +47,15 @@ export async function runGroup(options: RunGroupOptions): Promise<void> {
 
 async function startOne(component: Component): Promise<Running> {
   const controller = new AbortController();
-  const { done } = await component.start(controller.signal);
-  done.catch(() => undefined);
-  return { name: component.name, controller, done };
+  try {
+    const { done } = await component.start(controller.signal);
+    done.catch(() => undefined);
+    return { name: component.name, controller, done };
+  } catch (thrown) {
+    // What it had begun before it failed must end with it.
+    controller.abort();
+    throw thrown;
+  }
 }
 
 async function firstEnd(running: readonly Running[], signal: AbortSignal): Promise<Error | undefined> {

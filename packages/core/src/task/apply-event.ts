@@ -19,14 +19,19 @@ export type TaskEvent =
   | { readonly name: 'prepared' }
   | { readonly name: 'preparation_blocked'; readonly reason: string }
   | { readonly name: 'boot_contacted'; readonly via: string }
-  | { readonly name: 'hardware_reported'; readonly hardware: StoredHardware }
-  | { readonly name: 'hardware_changed'; readonly hardware: StoredHardware; readonly detail: string }
+  | { readonly name: 'hardware_reported'; readonly hardware: StoredHardware; readonly sessionId: string }
+  | {
+      readonly name: 'hardware_changed';
+      readonly hardware: StoredHardware;
+      readonly sessionId: string;
+      readonly detail: string;
+    }
   | { readonly name: 'approved'; readonly approval: ApprovalFacts; readonly grant: string }
   | { readonly name: 'rejected'; readonly by: string; readonly reason: string }
   | { readonly name: 'cancelled'; readonly by: string }
   | { readonly name: 'cancel_requested'; readonly by: string }
   | { readonly name: 'cancel_obeyed'; readonly detail: string }
-  | { readonly name: 'install_started' }
+  | { readonly name: 'install_started'; readonly sessionId: string }
   | { readonly name: 'attempt_failed'; readonly error: Omit<TaskError, 'schema_version' | 'at' | 'attempt'> }
   | { readonly name: 'install_succeeded'; readonly detail: string }
   | { readonly name: 'failed'; readonly error: Omit<TaskError, 'schema_version' | 'at' | 'attempt'> }
@@ -148,6 +153,7 @@ function nextRun(task: TaskRecord, to: TaskStatus, event: TaskEvent, stamp: Stam
     ...kept,
     ...times,
     ...(event.name === 'install_started' ? { attempt: run.attempt + 1 } : {}),
+    ...('sessionId' in event ? { session_id: event.sessionId } : {}),
     ...(event.name === 'preparation_blocked' ? { waiting_for: event.reason } : {}),
     ...(event.name === 'cancel_requested'
       ? { cancellation: { by: event.by, at: isoTime(stamp.nowMs) } }
@@ -205,8 +211,9 @@ function saysNothingNew(task: TaskRecord, event: TaskEvent): boolean {
   if (event.name === 'preparation_blocked') return task.run.waiting_for === event.reason;
   if (event.name === 'cancel_requested') return task.run.cancellation !== undefined;
   if (event.name === 'hardware_reported' && task.status === 'pending_approval') {
-    return sameReport(task.hardware, event.hardware);
+    return task.run.session_id === event.sessionId && sameReport(task.hardware, event.hardware);
   }
+  if (event.name === 'host_up') return task.timeline.some((past) => past.event === 'host_up');
   return false;
 }
 

@@ -88,6 +88,8 @@ export interface TaskRun {
   /** Why the region cannot go on, in words, while it cannot. */
   readonly waiting_for?: string;
   readonly cancellation?: { readonly by: string; readonly at: string };
+  /** The agent session that reported last or was ordered to install; another session means a rebooted machine. */
+  readonly session_id?: string;
 }
 
 /** Key `progress`: overwritten often, never a transition. */

@@ -1,0 +1,58 @@
+/** The boot decision: total, and never a writing agent without a live grant. */
+import fc from 'fast-check';
+import { EXAMPLE_TASK_ID } from '../testing/example-task';
+import { isTerminal, TASK_STATUS_NAMES } from '../task/status';
+import { decide } from './decide';
+import type { BootTask, BootView } from './decide';
+
+const anyTask: fc.Arbitrary<BootTask> = fc.record(
+  {
+    id: fc.constant(EXAMPLE_TASK_ID),
+    status: fc.constantFrom(...TASK_STATUS_NAMES),
+    attempt: fc.nat(5),
+    grant: fc.record({ live: fc.boolean() }),
+  },
+  { requiredKeys: ['id', 'status', 'attempt'] },
+) as fc.Arbitrary<BootTask>;
+
+const anyView: fc.Arbitrary<BootView> = fc.oneof(
+  fc.constant<BootView>({ known: 'no-view' }),
+  fc.constant<BootView>({ known: 'unknown-machine' }),
+  fc.constant<BootView>({ known: 'machine' }),
+  anyTask.map((task): BootView => ({ known: 'machine', task })),
+);
+
+describe('decide', () => {
+  it('answers every view with a reason', () => {
+    fc.assert(
+      fc.property(anyView, (view) => {
+        const decision = decide(view);
+        expect(['agent', 'local-disk', 'silent', 'wait']).toContain(decision.kind);
+        expect(decision.reason.length).toBeGreaterThan(10);
+      }),
+    );
+  });
+
+  it('says install only for an approved or installing task with a live grant', () => {
+    fc.assert(
+      fc.property(anyTask, (task) => {
+        const decision = decide({ known: 'machine', task });
+        const installs = decision.kind === 'agent' && decision.purpose === 'install';
+        const may = ['approved', 'installing'].includes(task.status) && task.grant?.live === true;
+        expect(installs).toBe(may);
+      }),
+    );
+  });
+
+  it('leaves the disk alone once a task has ended', () => {
+    for (const status of TASK_STATUS_NAMES.filter(isTerminal)) {
+      const task = { id: EXAMPLE_TASK_ID, status, attempt: 1, grant: { live: true } };
+      expect(decide({ known: 'machine', task }).kind).toBe('local-disk');
+    }
+  });
+
+  it('does not mistake "cannot know" for "unknown machine"', () => {
+    expect(decide({ known: 'no-view' }).kind).toBe('wait');
+    expect(decide({ known: 'unknown-machine' }).kind).toBe('silent');
+  });
+});
