@@ -8,10 +8,11 @@ const base = {
   moduleFileExtensions: ['ts', 'js', 'cjs', 'json'],
   testEnvironment: 'node',
 };
-const project = (displayName, testMatch) => ({ ...base, displayName, testMatch, testTimeout: 30_000 });
+const project = (displayName, testMatch) => ({ ...base, displayName, testMatch });
 
 /** One project per kind of test, from pure functions to machines that boot. */
 module.exports = {
+  testTimeout: 30_000,
   projects: [
     project('unit', ['<rootDir>/packages/*/src/**/*.test.ts']),
     project('architecture', ['<rootDir>/tests/architecture/**/*.test.ts']),

@@ -1,0 +1,18 @@
+export { createApiClient } from './client';
+export type { ApiClient, DecisionOptions, ListTasksRequest } from './client';
+export type { EventsRequest, ServerEvent, TaskEventData } from './event-client';
+export { createEventParser, writeEvent, writeHeartbeat } from './event-stream';
+export type { EventFrame } from './event-stream';
+export { MAX_JSON_DEPTH, readJson } from './json-reader';
+export type { JsonReading } from './json-reader';
+export { errorCodesOf, openApiDocument } from './openapi';
+export { errorFromResponse, PROBLEM_MEDIA_TYPE, problemBody } from './problem';
+export type { ProblemBody } from './problem';
+export { ROLES } from './route-spec';
+export type { HttpMethod, Role, RouteSpec } from './route-spec';
+export { OPERATION_IDS, ROUTES, routeSpec } from './routes';
+export type { OperationId, RequestBody, ResponseBody, RouteInput } from './routes';
+export { MIN_REVISION_HEADER, REVISION_HEADER } from './transport';
+export type { ClientOptions } from './transport';
+export { invalidRequest, validate } from './validate';
+export type { Validation } from './validate';

@@ -1,0 +1,10 @@
+export { createApp, expressPath } from './app';
+export type { AppOptions } from './app';
+export { readPublicKeys, thumbprint } from './auth/public-keys';
+export type { PublicKeys } from './auth/public-keys';
+export { CONTROL_PLANE_CONFIG } from './config';
+export { createControlPlane } from './control-plane';
+export type { ControlPlaneOptions } from './control-plane';
+export { createGrantSigner, readGrantKey } from './grants/sign-grant';
+export type { SignGrant } from './grants/sign-grant';
+export { controlPlaneProgram } from './program';

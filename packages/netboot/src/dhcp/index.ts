@@ -1,0 +1,38 @@
+/** The public face of the DHCP server and its codec. */
+export { bootRequest } from './boot-request';
+export type { BootRequest } from './boot-request';
+export type { DatagramListener, DatagramPort, Endpoint } from './datagram-port';
+export { encodePacket } from './encode-packet';
+export type { EncodeSettings } from './encode-packet';
+export { IPXE_SUBOPTION, MESSAGE_TYPE, OPTION, RELAY_SUBOPTION, messageTypeName } from './option-codes';
+export type { MessageTypeName } from './option-codes';
+export {
+  address as addressOption,
+  addressList as addressListOption,
+  readAddress,
+  readAddressList,
+  readSubOptions,
+  readText,
+  readU16,
+  readU16List,
+  readU32,
+  readU8,
+  subOptions,
+  text as textOption,
+  u16 as u16Option,
+  u32 as u32Option,
+  u8 as u8Option,
+} from './options';
+export { MAX_LEASES } from './lease-table';
+export type { Lease, LeaseState } from './lease-table';
+export { LOADER_KEYS } from './firmware';
+export type { LoaderKey } from './firmware';
+export type { BootSources, DhcpLink, Reservation } from './link';
+export { parseDhcpLink } from './parse-link';
+export type { ParsedLink } from './parse-link';
+export { createDhcpServer } from './server';
+export type { DhcpServer, DhcpServerOptions } from './server';
+export { openUdpSocket } from './udp-socket';
+export type { UdpSocketOptions } from './udp-socket';
+export { BROADCAST_FLAG, decodePacket } from './packet';
+export type { DecodedPacket, DhcpOptions, DhcpPacket, MalformedPacket } from './packet';

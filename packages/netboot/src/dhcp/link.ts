@@ -1,0 +1,92 @@
+/**
+ * The configuration of one link that is served, and the same prepared for answering: addresses as numbers, reservations by MAC.
+ * parse-link.ts checks a configuration; this file only says what it means.
+ */
+import type { MacAddress } from '@lpmos/core';
+import type { LoaderKey } from './firmware';
+import type { Subnet } from './ipv4';
+import { readIpv4, readSubnet } from './ipv4';
+
+export interface Reservation {
+  readonly mac: MacAddress;
+  readonly address: string;
+  readonly hostname?: string;
+}
+
+export interface BootSources {
+  /** Address of the TFTP server as machines see it (`siaddr` and option 66). */
+  readonly nextServer: string;
+  /** TFTP names, by what the firmware can run. */
+  readonly loaders: Readonly<Partial<Record<LoaderKey, string>>>;
+  /** URLs for UEFI HTTP boot. */
+  readonly httpLoaders?: Readonly<Partial<Record<LoaderKey, string>>>;
+  /** What iPXE loads; its variables, such as `${net0/mac}`, pass as they are. */
+  readonly scriptUrl: string;
+}
+
+export interface DhcpLink {
+  readonly name: string;
+  /** Our address on the link: option 54 and the source of every reply. */
+  readonly serverAddress: string;
+  /** `10.77.0.0/24` */
+  readonly subnet: string;
+  /** Both ends included. Without a pool only reservations get a lease. */
+  readonly pool?: { readonly first: string; readonly last: string };
+  readonly router?: string;
+  readonly dnsServers: readonly string[];
+  readonly domain?: string;
+  readonly ntpServers?: readonly string[];
+  readonly leaseSeconds: number;
+  /** How long an offered address is kept for the client that was offered it. */
+  readonly offerSeconds: number;
+  readonly reservations: readonly Reservation[];
+  /** Relays that may speak for clients (`giaddr`); all others get no answer. */
+  readonly relays: readonly string[];
+  /** 67, 68 and 67 outside of tests. */
+  readonly ports: { readonly server: number; readonly client: number; readonly relay: number };
+  readonly boot: BootSources;
+  /** What a machine gets that is not ours (decision `silent`): a plain lease, or no answer at all. */
+  readonly unknownClients: 'lease' | 'ignore';
+}
+
+/** A checked link, prepared so that an answer costs no parsing. */
+export interface LinkPlan {
+  readonly link: DhcpLink;
+  readonly subnet: Subnet;
+  readonly serverAddress: number;
+  readonly pool?: { readonly first: number; readonly last: number };
+  readonly reservationOf: ReadonlyMap<MacAddress, Reservation & { readonly number: number }>;
+  /** Reserved addresses and their owners. */
+  readonly reservedFor: ReadonlyMap<number, MacAddress>;
+  /** Never leased, though inside the pool: ours, the router's, name servers'. */
+  readonly excluded: ReadonlySet<number>;
+  readonly relays: ReadonlySet<string>;
+}
+
+/** @param link as parseDhcpLink gave it */
+export function planLink(link: DhcpLink): LinkPlan {
+  const subnet = readSubnet(link.subnet);
+  if (subnet === undefined) throw new RangeError(`"${link.subnet}" is no subnet`);
+  const taken = [link.serverAddress, link.router, link.boot.nextServer, ...link.dnsServers, ...link.relays];
+  const reservations = link.reservations.map((entry) => ({ ...entry, number: numberOf(entry.address) }));
+  return {
+    link,
+    subnet,
+    serverAddress: numberOf(link.serverAddress),
+    ...(link.pool === undefined
+      ? {}
+      : { pool: { first: numberOf(link.pool.first), last: numberOf(link.pool.last) } }),
+    reservationOf: new Map(reservations.map((entry) => [entry.mac, entry])),
+    reservedFor: new Map(reservations.map((entry) => [entry.number, entry.mac])),
+    excluded: new Set(
+      [...taken, ...(link.ntpServers ?? [])].flatMap((text) => (text ? [numberOf(text)] : [])),
+    ),
+    relays: new Set(link.relays),
+  };
+}
+
+function numberOf(text: string): number {
+  const number = readIpv4(text);
+  if (number === undefined) throw new RangeError(`"${text}" is no IPv4 address`);
+  return number;
+}

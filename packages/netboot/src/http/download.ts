@@ -1,0 +1,79 @@
+/**
+ * One request for a file, from name to last byte. Status and range come from asset-answer.ts, the pumping is in
+ * send-file.ts; here the asset is opened and surely closed, downloads are counted, and each is reported.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Clock } from '@lpmos/core';
+import type { BootEvent } from '../boot-event';
+import { answerAsset, type AssetAnswer } from './asset-answer';
+import type { AssetSource, OpenAsset } from './asset-files';
+import { chunkBytes, sendBody } from './send-file';
+
+export type Report = (outcome: BootEvent['outcome'], reason: string, bytes?: number) => void;
+
+export interface DownloadRequest {
+  readonly source: AssetSource;
+  readonly name: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly report: Report;
+}
+
+export interface Downloads {
+  active(): number;
+  /** @returns false when nothing is published under that name, and then nothing has been answered. */
+  serve(download: DownloadRequest): Promise<boolean>;
+}
+
+export function createDownloads(clock: Clock): Downloads {
+  let active = 0;
+
+  const send = async (asset: OpenAsset, answer: AssetAnswer, download: DownloadRequest) => {
+    const { response, report } = download;
+    const startedMs = clock.monotonicMs();
+    let sent = 0;
+    active += 1;
+    try {
+      await sendBody({
+        asset,
+        first: answer.first,
+        lengthBytes: answer.lengthBytes,
+        chunkBytes: chunkBytes(active, answer.lengthBytes),
+        to: response,
+        onSent: (bytes) => (sent += bytes),
+      });
+      response.end();
+      report('completed', `sent in ${Math.round(clock.monotonicMs() - startedMs)} ms`, sent);
+    } catch (error) {
+      // The length is promised already: only a broken connection tells the client that the file is not whole.
+      response.destroy();
+      report('failed', error instanceof Error ? error.message : 'the download broke', sent);
+    } finally {
+      active -= 1;
+    }
+  };
+
+  return {
+    active: () => active,
+    async serve(download) {
+      const { source, name, request, response, report } = download;
+      const asset = await source.open(name);
+      if (asset === undefined) return false;
+      try {
+        const { headers } = request;
+        const answer = answerAsset(name, asset, {
+          range: headers.range,
+          ifRange: headers['if-range'] as string | undefined,
+          ifNoneMatch: headers['if-none-match'],
+        });
+        response.writeHead(answer.status, answer.headers);
+        report(answer.status === 416 ? 'refused' : 'answered', `status ${answer.status}`);
+        if (request.method === 'HEAD' || answer.lengthBytes === 0) response.end();
+        else await send(asset, answer, download);
+      } finally {
+        await asset.close();
+      }
+      return true;
+    },
+  };
+}

@@ -1,0 +1,218 @@
+/**
+ * The HTTP boot server on node:http: connections, limits and lifecycle. GET and HEAD only, no TLS (Debian's iPXE has
+ * none), no redirects, no chunked bodies. Routes are in boot-routes.ts, scripts in boot-menu.ts, files in download.ts.
+ * Every wait of a client is bounded (headers, whole request, silence while it should read), and so are connections.
+ * Whatever happens inside, a request ends with an answer or a broken connection, never with a short success.
+ */
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { Clock } from '@lpmos/core';
+import type { BootDecider } from '../boot-decider';
+import type { BootEvent, BootEventListener } from '../boot-event';
+import { explainBindError } from '../tftp/bind-error';
+import type { AssetSource } from './asset-files';
+import { answerMenu, type BootScripts } from './boot-menu';
+import { findRoute } from './boot-routes';
+import { createDownloads } from './download';
+import { readRequest } from './request';
+
+export interface BootHttpLimits {
+  readonly maxConnections: number;
+  readonly maxHeaderBytes: number;
+  /** From connect to the end of the headers: ends slow senders. */
+  readonly headersTimeoutMs: number;
+  /** A client that neither reads nor writes for so long is dropped. */
+  readonly stalledMs: number;
+  readonly keepAliveMs: number;
+  /** How long downloads may go on after `stop`. */
+  readonly stopGraceMs: number;
+  /** From this many downloads on, machines that would load the agent are told to wait. */
+  readonly busyDownloads: number;
+}
+
+export const DEFAULT_HTTP_LIMITS: BootHttpLimits = {
+  maxConnections: 4096,
+  maxHeaderBytes: 16 * 1024,
+  headersTimeoutMs: 10_000,
+  stalledMs: 30_000,
+  keepAliveMs: 5_000,
+  stopGraceMs: 2_000,
+  busyDownloads: 256,
+};
+
+export interface BootHttpServerOptions {
+  readonly address: string;
+  /** 0 for a free one. */
+  readonly port: number;
+  readonly decider: BootDecider;
+  readonly scripts: BootScripts;
+  /** At `/boot/assets/`. */
+  readonly assets: AssetSource;
+  /** At `/images/`. */
+  readonly images: AssetSource;
+  readonly onEvent: BootEventListener;
+  readonly clock: Clock;
+  readonly limits?: Partial<BootHttpLimits>;
+}
+
+export interface BootHttpServer {
+  /** @throws LpmosError `unavailable` when the address cannot be bound. */
+  start(): Promise<{ readonly port: number }>;
+  /** Takes no more requests, gives running downloads a moment, then closes every connection. */
+  stop(): Promise<void>;
+}
+
+type EventPart = Pick<BootEvent, 'outcome' | 'reason'> &
+  Partial<Pick<BootEvent, 'mac' | 'decision' | 'bytes'>>;
+
+/** Longest `request` of a boot event. */
+const MAX_REQUEST_TEXT = 200;
+
+export function createBootHttpServer(options: BootHttpServerOptions): BootHttpServer {
+  const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
+  const downloads = createDownloads(options.clock);
+
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const emit = (part: EventPart) => options.onEvent({ ...describe(request), ...part });
+    const read = readRequest(request.method ?? '', request.url ?? '');
+    if ('status' in read) {
+      respond(response, read.status, read.problem, read.status === 405 ? { Allow: 'GET, HEAD' } : {});
+      return emit({ outcome: 'refused', reason: read.problem });
+    }
+    const route = findRoute(read.segments);
+    if (route.kind === 'menu') {
+      const { decider, scripts } = options;
+      const load = { activeDownloads: downloads.active(), busyDownloads: limits.busyDownloads };
+      const { script, ...event } = answerMenu({ query: read.query, decider, scripts, ...load });
+      respond(response, 200, script);
+      return emit(event);
+    }
+    const served =
+      route.kind === 'file' &&
+      (await downloads.serve({
+        source: options[route.source],
+        name: route.name,
+        request,
+        response,
+        report: (outcome, reason, bytes) =>
+          emit({ outcome, reason, ...(bytes === undefined ? {} : { bytes }) }),
+      }));
+    if (served) return;
+    respond(response, 404, 'nothing is published under this name');
+    emit({ outcome: 'refused', reason: 'nothing is published under this name' });
+  };
+
+  const handle = (request: IncomingMessage, response: ServerResponse) => {
+    // A body is never read: after it the connection could not be used again.
+    if (hasBody(request)) response.shouldKeepAlive = false;
+    answer(request, response).catch((error: unknown) => {
+      const reason = error instanceof Error ? error.message : 'unknown fault';
+      options.onEvent({ ...describe(request), outcome: 'failed', reason });
+      if (response.headersSent) response.destroy();
+      else respond(response, 500, 'the file cannot be read now; the log of the region says why');
+    });
+  };
+
+  const server = boundedServer(limits, handle);
+  return {
+    start: () => listen(server, options),
+    stop: () => close(server, limits.stopGraceMs),
+  };
+}
+
+/** Every wait of a client has its deadline here, and so have the number and the size of what it can open. */
+function boundedServer(limits: BootHttpLimits, handle: RequestListener): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.headersTimeoutMs,
+      keepAliveTimeout: limits.keepAliveMs,
+      connectionsCheckingInterval: Math.min(1000, limits.headersTimeoutMs),
+      noDelay: true,
+    },
+    handle,
+  );
+  server.maxConnections = limits.maxConnections;
+  // node's socket timeout looks at the kernel's progress too: a slow reader lives, one that stopped does not.
+  
+  server.on('clientError', refuseBrokenRequest);
+  return server;
+}
+
+function respond(response: ServerResponse, status: number, text: string, more: Record<string, string> = {}) {
+  const body = Buffer.from(text.endsWith('\n') ? text : `${text}\n`);
+  response.writeHead(status, {
+    'Content-Type': 'text/plain; charset=us-ascii',
+    'Content-Length': String(body.length),
+    'Cache-Control': 'no-store',
+    ...more,
+  });
+  response.end(body);
+}
+
+function describe(request: IncomingMessage): Pick<BootEvent, 'protocol' | 'peer' | 'request' | 'stage'> {
+  const text = `${request.method ?? '?'} ${request.url ?? '?'}`;
+  const agent = request.headers['user-agent'] ?? '';
+  const stage = agent.startsWith('iPXE') ? 'ipxe' : agent.startsWith('UefiHttpBoot') ? 'firmware' : undefined;
+  return {
+    protocol: 'http',
+    peer: (request.socket.remoteAddress ?? '-').replace(/^::ffff:/, ''),
+    request: text.slice(0, MAX_REQUEST_TEXT).replace(/[^\x20-\x7e]/g, '?'),
+    ...(stage === undefined ? {} : { stage }),
+  };
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers['content-length'];
+  return (length !== undefined && length !== '0') || request.headers['transfer-encoding'] !== undefined;
+}
+
+const BROKEN: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket | NodeJS.WritableStream): void {
+  const status = BROKEN[error.code ?? ''] ?? '400 Bad Request';
+  if (socket.writable && error.code !== 'ECONNRESET') {
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  }
+  if ('destroySoon' in socket) socket.destroySoon();
+}
+
+function listen(
+  server: Server,
+  { address, port }: BootHttpServerOptions,
+): Promise<{ readonly port: number }> {
+  return new Promise((resolve, reject) => {
+    const refuse = (error: NodeJS.ErrnoException) =>
+      reject(explainBindError({ service: 'HTTP boot', transport: 'TCP', address, port, error }));
+    server.once('error', refuse);
+    server.listen({ host: address, port, backlog: 1024 }, () => {
+      server.off('error', refuse);
+      resolve({ port: (server.address() as AddressInfo).port });
+    });
+  });
+}
+
+function close(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (!server.listening) {
+      resolve();
+      return;
+    }
+    const force = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(force);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,79 @@
+/** The doors for agents, both of them, wired to one conversation: gRPC on one port, the seed's HTTP on another. */
+import type { Clock, Fence, ImageManifest, Sha256, TaskCache, TaskRecord, TaskStore } from '@lpmos/core';
+import type { Logger, Metrics } from '@lpmos/runtime';
+import type { RegionSecrets } from '../boot/secrets';
+import type { UsedTickets } from '../boot/used-tickets';
+import type { RegionalDaemonConfig } from '../config';
+import type { Agents } from './agents';
+import { createGrpcService } from './grpc-service';
+import { createHttpApi } from './http-api';
+import type { ProgressWriter } from './progress-writer';
+
+export interface AgentGatewayOptions {
+  readonly config: RegionalDaemonConfig;
+  readonly cache: TaskCache;
+  readonly store: TaskStore;
+  readonly fence: () => Fence | undefined;
+  readonly agents: Agents;
+  readonly progress: ProgressWriter;
+  readonly secrets: RegionSecrets;
+  readonly usedTickets: UsedTickets;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly sha256: Sha256;
+  readonly actor: string;
+  readonly imageOf: (task: TaskRecord) => ImageManifest | undefined;
+  readonly imagesUrl: () => string;
+  readonly health: () => { readonly healthy: boolean; readonly body: unknown };
+}
+
+export interface AgentPorts {
+  readonly agent_api: number;
+  readonly agent_grpc: number;
+}
+
+export interface AgentGateway {
+  start(): Promise<AgentPorts>;
+  stop(): Promise<void>;
+  ports(): AgentPorts;
+  /** `10.77.0.1:8082`: what agents dial. */
+  agentEndpoint(): string;
+}
+
+export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
+  const { config } = options;
+  let ports: AgentPorts = { agent_api: config.agentApiPort, agent_grpc: config.agentGrpcPort };
+  const tls = { certPem: config.agentCert.text, keyPem: config.agentKey.text };
+  const grpc = createGrpcService({
+    ...options,
+    tls,
+    regionId: config.regionId,
+    address: config.serviceAddress,
+    port: config.agentGrpcPort,
+    orders: {
+      imageOf: options.imageOf,
+      secrets: options.secrets,
+      imagesUrl: options.imagesUrl,
+      checkInUrl: () => `https://${config.serviceAddress}:${ports.agent_api}/api/v1/agent/status`,
+      tlsServerName: config.agentTlsName,
+    },
+  });
+  const http = createHttpApi({
+    ...options,
+    tls,
+    address: config.serviceAddress,
+    port: config.agentApiPort,
+    metricsText: () => options.metrics.expose(),
+  });
+  return {
+    async start() {
+      const grpcPort = (await grpc.start()).port;
+      ports = { agent_grpc: grpcPort, agent_api: (await http.start()).port };
+      return ports;
+    },
+    stop: async () => void (await Promise.all([grpc.stop(), http.stop()])),
+    ports: () => ports,
+    agentEndpoint: () => `${config.serviceAddress}:${ports.agent_grpc}`,
+  };
+}

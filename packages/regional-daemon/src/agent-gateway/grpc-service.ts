@@ -1,0 +1,224 @@
+/**
+ * The gRPC door for boot agents: one bidirectional stream per agent, dialled by the agent. Receives, admits, hands on, sends.
+ * A wrong message ends the stream with a status that the agent's console can show; it never ends the daemon.
+ */
+import { readFileSync } from 'node:fs';
+import { Server, ServerCredentials, status as grpcStatus } from '@grpc/grpc-js';
+import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
+import { ERROR_TABLE } from '@lpmos/core';
+import type { ErrorCode } from '@lpmos/core';
+import { AgentServiceService } from '@lpmos/proto';
+import type {
+  AgentServiceServer,
+  Hello,
+  ReportRequest,
+  ReportResponse,
+  SessionRequest,
+  SessionResponse,
+} from '@lpmos/proto';
+import type { Logger } from '@lpmos/runtime';
+import { admit } from './admission';
+import type { AdmissionOptions } from './admission';
+import type { AgentLink, Agents } from './agents';
+import { readHardware, takeMessage } from './conversation';
+import type { ConversationOptions, Speaker } from './conversation';
+import { orderMessage } from './orders';
+import type { OrderSurroundings } from './orders';
+
+export interface GrpcServiceOptions extends AdmissionOptions, ConversationOptions {
+  readonly agents: Agents;
+  readonly regionId: string;
+  readonly orders: OrderSurroundings;
+  readonly logger: Logger;
+  readonly tls: { readonly certPem: string; readonly keyPem: string };
+  readonly address: string;
+  readonly port: number;
+}
+
+/** A peer that connects and says nothing is no agent. */
+const HELLO_DEADLINE_MS = 10_000;
+/** A hardware report of a large server is below 100 KiB. */
+const LARGEST_MESSAGE = 1024 * 1024;
+/** Dead machines are noticed within half a minute. */
+const KEEPALIVE = {
+  'grpc.keepalive_time_ms': 20_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.http2.min_ping_interval_without_data_ms': 5_000,
+};
+/** On shutdown agents are cut after this; they come back by themselves. */
+const CLOSE_MS = 500;
+
+export interface GrpcService {
+  start(): Promise<{ readonly port: number }>;
+  stop(): Promise<void>;
+}
+
+type Stream = ServerDuplexStream<SessionRequest, SessionResponse>;
+
+export function createGrpcService(options: GrpcServiceOptions): GrpcService {
+  const server = new Server({ 'grpc.max_receive_message_length': LARGEST_MESSAGE, ...KEEPALIVE });
+  const service: AgentServiceServer = {
+    session: (stream: Stream) => serveSession(options, stream),
+    report: (call: ServerUnaryCall<ReportRequest, ReportResponse>, reply: sendUnaryData<ReportResponse>) =>
+      answerReport(options, call.request, reply),
+  };
+  server.addService(AgentServiceService, service);
+  return {
+    start: () =>
+      new Promise((resolve, reject) => {
+        const { certPem, keyPem } = options.tls;
+        const credentials = ServerCredentials.createSsl(null, [
+          { cert_chain: Buffer.from(certPem), private_key: Buffer.from(keyPem) },
+        ]);
+        server.bindAsync(`${options.address}:${options.port}`, credentials, (error, port) => {
+          if (error === null) resolve({ port });
+          else reject(error);
+        });
+      }),
+    stop: () =>
+      new Promise((resolve) => {
+        const timer = setTimeout(() => {
+          server.forceShutdown();
+          resolve();
+        }, CLOSE_MS);
+        server.tryShutdown(() => {
+          clearTimeout(timer);
+          resolve();
+        });
+      }),
+  };
+}
+
+function serveSession(options: GrpcServiceOptions, stream: Stream): void {
+  let speaker: Speaker | undefined;
+  let link: AgentLink | undefined;
+  const helloTimer = setTimeout(() => end(stream, 'deadline_exceeded', 'no hello came'), HELLO_DEADLINE_MS);
+  const leave = (): void => {
+    clearTimeout(helloTimer);
+    if (speaker !== undefined && link !== undefined) options.agents.detach(speaker.taskId, link);
+  };
+  stream.on('error', leave);
+  stream.on('close', leave);
+  stream.on('end', () => {
+    leave();
+    stream.end();
+  });
+  stream.on('data', (request: SessionRequest) => {
+    if (speaker !== undefined) {
+      const problem = takeMessage(options, speaker, request);
+      if (problem !== undefined) end(stream, 'invalid_argument', problem);
+      return;
+    }
+    clearTimeout(helloTimer);
+    if (request.message?.$case !== 'hello')
+      return end(stream, 'invalid_argument', 'the first message must be hello');
+    link = linkOf(options, stream);
+    speaker = welcome(options, stream, request.message.value, link);
+  });
+}
+
+function welcome(
+  options: GrpcServiceOptions,
+  stream: Stream,
+  hello: Hello,
+  link: AgentLink,
+): Speaker | undefined {
+  const { proof } = hello;
+  const admission = admit(options, {
+    taskId: hello.taskId,
+    macAddress: hello.macAddress,
+    nonce: hello.nonce,
+    proof:
+      proof === undefined
+        ? undefined
+        : proof.$case === 'ticket'
+          ? { ticket: proof.value }
+          : { sessionToken: proof.value },
+  });
+  if ('problem' in admission) {
+    options.logger.warn(
+      { task_id: hello.taskId, peer: stream.getPeer(), problem: admission.problem },
+      'agent refused',
+    );
+    end(stream, admission.code, admission.problem);
+    return undefined;
+  }
+  const { task, sessionId } = admission;
+  const taskId = task.metadata.id;
+  // The welcome goes first: attaching may at once lead to an order.
+  const send = (acknowledgedSeq: string): void => {
+    stream.write({
+      message: {
+        $case: 'welcome',
+        value: {
+          sessionId,
+          sessionToken: admission.sessionToken,
+          regionId: options.regionId,
+          serverTimeMs: String(options.clock.nowMs()),
+          acknowledgedSeq,
+        },
+      },
+    });
+  };
+  send(options.agents.attach(taskId, sessionId, link).acknowledgedSeq);
+  options.logger.info({ task_id: taskId, session_id: sessionId, peer: stream.getPeer() }, 'agent connected');
+  return { taskId, sessionId };
+}
+
+function linkOf(options: GrpcServiceOptions, stream: Stream): AgentLink {
+  return {
+    acknowledge: (seq) => void stream.write({ message: { $case: 'ack', value: { seq } } }),
+    order: (task, order) => void stream.write(orderMessage(task, order, options.orders)),
+    close: (reason) => end(stream, 'conflict', reason),
+  };
+}
+
+function answerReport(
+  options: GrpcServiceOptions,
+  request: ReportRequest,
+  reply: sendUnaryData<ReportResponse>,
+): void {
+  const refuse = (code: ErrorCode, problem: string): void =>
+    reply({ code: ERROR_TABLE[code].grpc as grpcStatus, details: problem });
+  if (request.hardware === undefined) return refuse('invalid_argument', 'hardware is missing');
+  const hardware = readHardware(request.hardware, options.sha256);
+  if ('problem' in hardware) return refuse('invalid_argument', hardware.problem);
+  const admission = admit(options, {
+    taskId: request.taskId,
+    macAddress: hardware.report.mac_address,
+    proof: { ticket: request.ticket },
+    nonce: unaryNonce(request.ticket, options),
+  });
+  if ('problem' in admission) return refuse(admission.code, admission.problem);
+  const { task, sessionId } = admission;
+  const answer: ReportResponse = {
+    status: 'received',
+    taskId: task.metadata.id,
+    nextAction: 'wait_for_approval',
+  };
+  const link: AgentLink = {
+    acknowledge: () => {
+      reply(null, answer);
+      options.agents.detach(task.metadata.id, link);
+    },
+    order: () => undefined,
+    close: (reason) => refuse('conflict', reason),
+  };
+  options.agents.attach(task.metadata.id, sessionId, link);
+  options.agents.hear(task.metadata.id, sessionId, '1', { report: { seq: '1', hardware } });
+}
+
+/** An agent without a stream has no nonce of its own: its ticket stands for the process. */
+export function unaryNonce(ticket: string, options: Pick<ConversationOptions, 'sha256'>): string {
+  return Buffer.from(options.sha256(Buffer.from(ticket)))
+    .toString('hex')
+    .slice(0, 32);
+}
+
+function end(stream: Stream, code: ErrorCode, details: string): void {
+  stream.emit('error', Object.assign(new Error(details), { code: ERROR_TABLE[code].grpc, details }));
+}
+
+export function readPem(path: string): string {
+  return readFileSync(path, 'utf8');
+}

@@ -1,0 +1,122 @@
+/**
+ * Who leads a region: the daemon whose session holds the key /lpmos/regions/{r}/leader. The winner gets a fence, the
+ * create_revision of that key, and every write it makes compares it: a deposed leader's late write is refused by the store,
+ * whatever the deposed one believes. The key alone guards no side effect outside the store; session.alive() is for those.
+ * An unknown outcome is settled by looking: a leader key on our own lease is ours, however late the write landed.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LpmosError } from '@lpmos/core';
+import type { Fence, RegionId } from '@lpmos/core';
+import { regionKey } from './keys';
+import { absent } from './kv';
+import type { Kv, KvEntry } from './kv';
+import type { StoreLogger } from './range-watch';
+import type { Session } from './session';
+import { holdsFence } from './task-writes';
+
+export interface ElectionOptions {
+  readonly kv: Kv;
+  readonly session: Session;
+  readonly regionId: RegionId;
+  /** Name of this daemon, for people: the value of the key. */
+  readonly holder: string;
+  /** Gives up the campaign. */
+  readonly signal: AbortSignal;
+  readonly logger?: StoreLogger;
+  /** Told who leads while this daemon waits. */
+  readonly onWaiting?: (leader: string) => void;
+}
+
+export interface Leadership {
+  readonly fence: Fence;
+  /** Aborts when the session is lost or the leadership resigned. Side effects also ask session.alive(). */
+  readonly signal: AbortSignal;
+  /** Lets another lead at once. Deletes the key only if it is still ours; a failure leaves it to the session's end. */
+  resign(): Promise<void>;
+}
+
+/** Looking again is cheap and saves from a deletion that the watch never told. */
+const LOOK_AGAIN_MS = 5_000;
+const RETRY_MS = 200;
+
+/**
+ * Waits until this daemon leads.
+ * @throws LpmosError `unavailable` when the session is lost or the signal aborts first.
+ */
+export async function runElection(options: ElectionOptions): Promise<Leadership> {
+  const { kv, session, regionId, holder, logger } = options;
+  const key = regionKey(regionId, 'leader');
+  const stop = AbortSignal.any([options.signal, session.lost]);
+  while (!stop.aborted && session.alive()) {
+    const outcome = await kv.txn({
+      compares: [absent(key)],
+      then: [{ op: 'put', key, value: holder, leaseId: session.leaseId }],
+      otherwise: [{ start: key }],
+    });
+    if (outcome.kind === 'done' && outcome.succeeded) return lead(options, outcome.revision);
+    if (outcome.kind === 'refused' && outcome.leaseGone) break;
+    const current = outcome.kind === 'done' ? outcome.reads[0]?.[0] : await look(kv, key);
+    if (current?.leaseId === session.leaseId) return lead(options, current.createRevision);
+    if (outcome.kind !== 'done') {
+      logger?.warn({ outcome: outcome.kind, region_id: regionId }, 'the election could not ask the store');
+      await pause(RETRY_MS, stop);
+    } else if (current !== undefined) {
+      options.onWaiting?.(current.value);
+      await waitForChange(kv, key, current, stop);
+    }
+  }
+  const why = options.signal.aborted ? 'it was stopped' : 'its session is over';
+  throw new LpmosError({ code: 'unavailable', message: `${holder} cannot lead region ${regionId}: ${why}` });
+}
+
+function lead({ kv, session, regionId, logger }: ElectionOptions, createRevision: number): Leadership {
+  const fence: Fence = { regionId, token: String(createRevision) };
+  const resigned = new AbortController();
+  return {
+    fence,
+    signal: AbortSignal.any([session.lost, resigned.signal]),
+    resign: async () => {
+      resigned.abort(
+        new LpmosError({ code: 'unavailable', message: `The leadership of ${regionId} was resigned` }),
+      );
+      const key = regionKey(regionId, 'leader');
+      const outcome = await kv.txn({
+        compares: [holdsFence(fence)],
+        then: [{ op: 'delete', key }],
+        otherwise: [],
+      });
+      if (outcome.kind !== 'done') {
+        logger?.warn({ region_id: regionId }, 'cannot resign now; the leadership ends with the session');
+      }
+    },
+  };
+}
+
+async function look(kv: Kv, key: string): Promise<KvEntry | undefined> {
+  try {
+    return (await kv.range({ range: { start: key }, limit: 1 })).entries[0];
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns at the key's next change, at any end of the watch, or after a while: the caller looks again anyway. */
+async function waitForChange(kv: Kv, key: string, current: KvEntry, signal: AbortSignal): Promise<void> {
+  const stop = new AbortController();
+  const any = AbortSignal.any([signal, stop.signal]);
+  const watch = kv.watch({
+    range: { start: key },
+    startRevision: current.modRevision + 1,
+    onEvents: () => stop.abort(),
+    onProgress: () => undefined,
+    onAlive: () => undefined,
+    signal: any,
+  });
+  const ended = watch.then((end) => (end.kind === 'closed' ? undefined : pause(RETRY_MS, any)));
+  await Promise.race([ended, pause(LOOK_AGAIN_MS, any)]);
+  stop.abort();
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined);
+}

@@ -1,0 +1,25 @@
+/** Public surface of the store: the Kv port and its two implementations, the stores and caches on top, sessions and elections. */
+export { createEtcdKv } from './etcd-kv';
+export type { EtcdConfig } from './etcd-client';
+export { createMemoryKv } from './memory-kv';
+export type { MemoryKv, MemoryKvOptions } from './memory-kv';
+export { KvCompacted, prefixRange, readRange } from './kv';
+export type { KeyRange, Kv, KvEntry, KvEvent, LeaseState, Revision, Txn, TxnOutcome, WatchEnd } from './kv';
+export { configKey, configRange, parseTaskKey, taskRange, tasksRange } from './keys';
+export type { TaskKey, TaskPart } from './keys';
+export { createRangeWatch } from './range-watch';
+export type { RangeWatch, RangeWatchOptions, StoreLogger } from './range-watch';
+export type { KeyChange, RangeCache } from './range-cache';
+export { LOG_TAIL_BYTES } from './log-tail';
+export { createTaskStore } from './task-store';
+export type { TaskStoreOptions } from './task-store';
+export { watchTasks } from './task-cache';
+export type { WatchedTasks, WatchTasksOptions } from './task-cache';
+export { createRegionStore } from './region-store';
+export type { AgentSighting, Heartbeat, RegionStore } from './region-store';
+export { createSession } from './session';
+export type { Session, SessionOptions } from './session';
+export { runElection } from './election';
+export type { ElectionOptions, Leadership } from './election';
+export { measureRange } from './footprint';
+export type { Footprint } from './footprint';

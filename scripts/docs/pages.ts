@@ -1,0 +1,38 @@
+/** All generated pages, for gen-docs.ts and for the test that compares them with what is committed. */
+import { hostname } from 'node:os';
+import type { ConfigTable } from '@lpmos/runtime';
+// Config tables are no part of a service's public surface; documentation alone reads them from outside.
+import * as controlPlane from '../../packages/control-plane/src/config';
+import * as regionalDaemon from '../../packages/regional-daemon/src/config';
+import * as simulator from '../../packages/simulator/src/config';
+import { apiPage } from './api';
+import { cliPage } from './cli';
+import { configurationPage } from './configuration';
+import { errorsPage } from './errors';
+import type { Page } from './page';
+import { taskLifePage } from './task-life';
+
+export function renderPages(): Page[] {
+  const programs = [
+    { program: 'lpmos-control-plane', table: tableOf(controlPlane) },
+    { program: 'lpmos-regional-daemon', table: tableOf(regionalDaemon) },
+    { program: 'lpmos-simulator', table: tableOf(simulator) },
+  ];
+  return [taskLifePage(), errorsPage(), apiPage(), cliPage(), configurationPage(programs, hostname())];
+}
+
+/** The table that a config.ts exports, whatever its name. */
+function tableOf(exports: Readonly<Record<string, unknown>>): ConfigTable {
+  const table = Object.values(exports).find(isTable);
+  if (table === undefined) throw new Error('a config.ts without a table made by defineConfig');
+  return table;
+}
+
+function isTable(value: unknown): value is ConfigTable {
+  if (typeof value !== 'object' || value === null) return false;
+  const fields: unknown[] = Object.values(value);
+  return (
+    fields.length > 0 &&
+    fields.every((field) => typeof field === 'object' && field !== null && 'env' in field && 'type' in field)
+  );
+}

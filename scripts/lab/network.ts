@@ -1,0 +1,71 @@
+/**
+ * The lab's wire: loopback, one bridge and one tap for each machine, made with iproute2 inside the lab's namespace.
+ * Not responsible for the namespace itself (namespace.ts) or for who answers on the wire.
+ * Invariant: refuses to work in the host's own network, where a bridge would outlive the run.
+ */
+import { runCommand } from '../run-command';
+
+export interface BridgeOptions {
+  readonly name: string;
+  /** Address of the region's services on the bridge, with prefix length: 10.77.0.1/24. */
+  readonly address: string;
+}
+
+/** Linux cuts no name short, it refuses it (IFNAMSIZ is 16 with the terminating zero). */
+const MAX_INTERFACE_NAME = 15;
+
+async function ip(...args: string[]): Promise<void> {
+  await runCommand('ip', args, { timeoutMs: 10_000 });
+}
+
+function checkName(name: string): void {
+  if (!/^[a-z][a-z0-9-]*$/.test(name) || name.length > MAX_INTERFACE_NAME) {
+    throw new Error(
+      `interface name "${name}": use lower-case letters, digits and -, at most ${MAX_INTERFACE_NAME}`,
+    );
+  }
+}
+
+/** Names of interfaces that a fresh namespace with only our bridges and taps would not have. Pure. */
+export function foreignInterfaces(ipLinkJson: string): string[] {
+  const links = JSON.parse(ipLinkJson) as { ifname: string; linkinfo?: { info_kind?: string } }[];
+  return links
+    .filter((link) => link.ifname !== 'lo' && !OUR_KINDS.has(link.linkinfo?.info_kind ?? ''))
+    .map((link) => link.ifname);
+}
+
+const OUR_KINDS: ReadonlySet<string> = new Set(['bridge', 'tun']);
+
+async function assertInside(): Promise<void> {
+  const foreign = foreignInterfaces(await runCommand('ip', ['-j', '-d', 'link', 'show']));
+  if (foreign.length === 0) return;
+  const names = foreign.join(', ');
+  throw new Error(`refusing to make a lab network beside ${names}: start inside namespaceCommand()`);
+}
+
+/** Loopback up, bridge up with its address. Forwarding delay is off: a PXE ROM gives up before it would end. */
+export async function createBridge(options: BridgeOptions): Promise<void> {
+  checkName(options.name);
+  await assertInside();
+  await ip('link', 'set', 'lo', 'up');
+  await ip('link', 'add', options.name, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0');
+  await ip('addr', 'add', options.address, 'dev', options.name);
+  await ip('link', 'set', options.name, 'up');
+}
+
+/** A tap for one machine, attached to the bridge. */
+export async function createTap(options: { readonly name: string; readonly bridge: string }): Promise<void> {
+  checkName(options.name);
+  await ip('tuntap', 'add', 'dev', options.name, 'mode', 'tap');
+  await ip('link', 'set', options.name, 'master', options.bridge);
+  await ip('link', 'set', options.name, 'up');
+}
+
+export async function removeInterface(name: string): Promise<void> {
+  await ip('link', 'del', name);
+}
+
+/** Pulls or plugs the cable of a machine. */
+export async function setLink(name: string, state: 'up' | 'down'): Promise<void> {
+  await ip('link', 'set', name, state);
+}

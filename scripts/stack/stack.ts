@@ -1,0 +1,182 @@
+/**
+ * A whole LPMOS of one region as real processes: etcd, control plane, regional daemon. The quickstart runs it beside a real machine, the process tests and
+ * benchmarks beside simulated ones. Each part can be killed and started again on the same folder, as after a power cut.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { createApiClient } from '@lpmos/api';
+import type { ApiClient } from '@lpmos/api';
+import { programPath } from '../build';
+import { startEtcd } from './etcd';
+import type { RunningEtcd } from './etcd';
+import { makeSiteKeys } from './keys';
+import type { SiteKeys } from './keys';
+import { startChild } from './process';
+import type { RunningChild } from './process';
+import { signToken } from './token';
+
+export interface StackOptions {
+  /** Everything that the stack writes. */
+  readonly dir: string;
+  readonly regionId: string;
+  /** Address that machines see. */
+  readonly serviceAddress: string;
+  readonly ramdiskDir: string;
+  readonly imagesDir: string;
+  readonly dhcpLink: unknown;
+  /** 0 takes free ports, as tests do. */
+  readonly ports: {
+    readonly api: number;
+    readonly tftp: number;
+    readonly http: number;
+    readonly agentApi: number;
+    readonly agentGrpc: number;
+  };
+  readonly kernelArguments?: string;
+  readonly sessionSeconds?: number;
+  readonly logLevel?: string;
+  readonly onStep?: (text: string) => void;
+  /** Every log line of the daemon, one JSON object each. */
+  readonly onDaemonLine?: (line: string) => void;
+}
+
+export interface Ports {
+  readonly [name: string]: number;
+}
+
+export interface Stack {
+  readonly keys: SiteKeys;
+  readonly apiUrl: string;
+  readonly api: ApiClient;
+  readonly etcd: RunningEtcd;
+  controlPlane: RunningChild;
+  daemon: RunningChild;
+  /** Ports that the daemon bound. */
+  daemonPorts: Ports;
+  startControlPlane(): Promise<void>;
+  startDaemon(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+const READY_MS = 30_000;
+
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { dir, onStep = () => undefined } = options;
+  mkdirSync(dir, { recursive: true });
+  const keys = await makeSiteKeys({ dir: join(dir, 'keys'), regionId: options.regionId });
+  onStep('starting etcd');
+  const etcd = await startEtcd({ dir });
+  onStep('starting the control plane');
+  let controlPlane = await startControlPlane(options, keys, etcd.endpoint, options.ports.api);
+  const apiPort = portsOf(controlPlane)['api'] ?? 0;
+  const apiUrl = `http://127.0.0.1:${apiPort}`;
+  const api = createApiClient({
+    baseUrl: apiUrl,
+    token: signToken({ keyFile: keys.tokenKeyFile, subject: 'quickstart', roles: ['admin'] }),
+  });
+  await registerRegion(api, options.regionId);
+  onStep(`starting the regional daemon of "${options.regionId}"`);
+  let daemon = await startDaemon(options, keys, etcd.endpoint);
+  let daemonPorts = portsOf(daemon);
+  return {
+    keys,
+    apiUrl,
+    api,
+    etcd,
+    get controlPlane() {
+      return controlPlane;
+    },
+    get daemon() {
+      return daemon;
+    },
+    get daemonPorts() {
+      return daemonPorts;
+    },
+    async startControlPlane() {
+      controlPlane = await startControlPlane(options, keys, etcd.endpoint, apiPort);
+    },
+    async startDaemon() {
+      daemon = await startDaemon(
+        { ...options, ports: { ...options.ports, ...daemonPorts } },
+        keys,
+        etcd.endpoint,
+      );
+      daemonPorts = portsOf(daemon);
+    },
+    async stop() {
+      await daemon.stop();
+      await controlPlane.stop();
+      await etcd.child.stop();
+    },
+  };
+}
+
+async function startControlPlane(
+  options: StackOptions,
+  keys: SiteKeys,
+  endpoint: string,
+  port: number,
+): Promise<RunningChild> {
+  return startProgram(options, 'lpmos-control-plane', {
+    LPMOS_LISTEN_ADDRESS: '127.0.0.1',
+    LPMOS_API_PORT: String(port),
+    LPMOS_ETCD_ENDPOINTS: endpoint,
+    LPMOS_JWT_PUBLIC_KEY_FILE: keys.tokenPublicKeyFile,
+    LPMOS_GRANT_KEY_FILE: keys.grantKeyFile,
+  });
+}
+
+async function startDaemon(options: StackOptions, keys: SiteKeys, endpoint: string): Promise<RunningChild> {
+  return startProgram(options, 'lpmos-regional-daemon', {
+    LPMOS_REGION_ID: options.regionId,
+    LPMOS_NODE_NAME: 'node1',
+    LPMOS_ETCD_ENDPOINTS: endpoint,
+    LPMOS_STATE_DIR: join(options.dir, 'region-state'),
+    LPMOS_RAMDISK_DIR: options.ramdiskDir,
+    LPMOS_IMAGES_DIR: options.imagesDir,
+    LPMOS_SERVICE_ADDRESS: options.serviceAddress,
+    LPMOS_DHCP_LINK: JSON.stringify(options.dhcpLink),
+    LPMOS_TFTP_PORT: String(options.ports.tftp),
+    LPMOS_HTTP_PORT: String(options.ports.http),
+    LPMOS_AGENT_API_PORT: String(options.ports.agentApi),
+    LPMOS_AGENT_GRPC_PORT: String(options.ports.agentGrpc),
+    LPMOS_AGENT_CA_FILE: keys.caFile,
+    LPMOS_AGENT_CERT_FILE: keys.agentCertFile,
+    LPMOS_AGENT_KEY_FILE: keys.agentKeyFile,
+    LPMOS_AGENT_TLS_NAME: keys.tlsName,
+    LPMOS_GRANT_PUBLIC_KEY_FILE: keys.grantPublicKeyFile,
+    ...(options.kernelArguments === undefined ? {} : { LPMOS_KERNEL_ARGUMENTS: options.kernelArguments }),
+    ...(options.sessionSeconds === undefined
+      ? {}
+      : { LPMOS_SESSION_SECONDS: String(options.sessionSeconds) }),
+  });
+}
+
+async function startProgram(
+  options: StackOptions,
+  name: 'lpmos-control-plane' | 'lpmos-regional-daemon',
+  env: Readonly<Record<string, string>>,
+): Promise<RunningChild> {
+  return startChild({
+    name,
+    command: process.execPath,
+    args: [programPath(name)],
+    env: { ...env, LPMOS_LOG_LEVEL: options.logLevel ?? 'info' },
+    logFile: join(options.dir, `${name}.log`),
+    readyWhen: (line) => line.includes('"msg":"serving"'),
+    readyMs: READY_MS,
+    ...(name === 'lpmos-regional-daemon' && options.onDaemonLine !== undefined ? { onLine: options.onDaemonLine } : {}),
+  });
+}
+
+/** A program says which ports it serves in the line that says it is serving. */
+function portsOf(child: RunningChild): Ports {
+  const line = JSON.parse(child.readyLine) as { ports?: Record<string, number> };
+  return line.ports ?? {};
+}
+
+async function registerRegion(api: ApiClient, regionId: string): Promise<void> {
+  const regions = await api.listRegions();
+  if (regions.regions.some((region) => region.region_id === regionId)) return;
+  await api.registerRegion({ region_id: regionId, display_name: regionId });
+}

@@ -1,0 +1,80 @@
+/** The bundled program as users start it: help, version, exit codes of a real process. */
+import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { COMMANDS } from '@lpmos/cli';
+import { startScriptedControlPlane } from './harness/scripted-control-plane';
+
+let folder: string;
+let bundle: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'lpmos-cli-'));
+  bundle = join(folder, 'lpmos.cjs');
+  await build({
+    entryPoints: [join(__dirname, '../../packages/cli/src/main.ts')],
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'cjs',
+    outfile: bundle,
+    logLevel: 'silent',
+  });
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function run(...args: string[]): Promise<{ exitCode: number; stdout: string; stderr: string }> {
+  return new Promise((resolve) => {
+    execFile(process.execPath, [bundle, ...args], { timeout: 20_000, env: {} }, (error, stdout, stderr) => {
+      resolve({ exitCode: typeof error?.code === 'number' ? error.code : 0, stdout, stderr });
+    });
+  });
+}
+
+it('--help names every command with an example and every exit code', async () => {
+  const { exitCode, stdout } = await run('--help');
+  expect(exitCode).toBe(0);
+  for (const { noun, verb } of COMMANDS) expect(stdout).toContain(`lpmos ${noun} ${verb}`);
+  for (const code of ['0', '8', '11', '20', '21', '22', '130'])
+    expect(stdout).toMatch(new RegExp(`^  ${code} `, 'm'));
+});
+
+it('each command has help with its examples', async () => {
+  const helps = await Promise.all(COMMANDS.map(({ noun, verb }) => run(noun, verb, '--help')));
+  helps.forEach((help, index) => {
+    expect(help.exitCode).toBe(0);
+    for (const example of COMMANDS[index]?.examples ?? []) expect(help.stdout).toContain(example);
+  });
+});
+
+it('--version prints the version', async () => {
+  expect((await run('--version')).stdout).toMatch(/^lpmos \d+\.\d+\.\d+\n$/);
+});
+
+/** A port that was free a moment ago: nothing listens there. */
+async function closedUrl(): Promise<string> {
+  const plane = await startScriptedControlPlane();
+  await plane.close();
+  return plane.url;
+}
+
+it('says why a control plane cannot be reached', async () => {
+  const { stderr } = await run('region', 'list', '--url', await closedUrl());
+  expect(stderr).toContain('ECONNREFUSED');
+});
+
+it.each([
+  [['nonsense'], 2],
+  [['task'], 2],
+  [[], 2],
+  [['task', 'show'], 2],
+  [['task', 'show', 'x', 'y'], 2],
+  [['region', 'list', '--url', 'http://127.0.0.1:1'], 11],
+  [['region', 'list', '--url', 'ftp://x'], 2],
+  [['region', 'list', '--token-file', '/nonexistent'], 2],
+])('%j ends with %d, with words on stderr and none on stdout', async (args, code) => {
+  const { exitCode, stdout, stderr } = await run(...args);
+  expect({ exitCode, stdout }).toEqual({ exitCode: code, stdout: '' });
+  expect(stderr).not.toBe('');
+});

@@ -1,0 +1,401 @@
+/**
+ * A region in one file for tests of simulated machines: the real servers of netboot on loopback, and a gateway and check-in door that
+ * follow a script. It is strict: tickets are single use, numbers must rise, an attempt is ordered once, messages must be right.
+ */
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { Server, ServerCredentials, status } from '@grpc/grpc-js';
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { sign } from 'jsonwebtoken';
+import { createTaskId, hardwareDigest, identityOf, regionTag } from '@lpmos/core';
+import type { BootDecision, GrantClaims, HardwareReport, MacAddress, RegionId, TaskId } from '@lpmos/core';
+import {
+  bootScript,
+  createBootHttpServer,
+  createDhcpServer,
+  createFileTable,
+  createMemoryAssets,
+  createTftpServer,
+  openUdpSocket,
+  renderIpxeScript,
+} from '@lpmos/netboot';
+import type { BootEvent } from '@lpmos/netboot';
+import { AgentServiceService, hardwareFromWire } from '@lpmos/proto';
+import type { AgentServiceServer, InstallResult, SessionRequest, SessionResponse } from '@lpmos/proto';
+import { openRelaySocket } from '@lpmos/simulator';
+import type { RelaySocket } from '@lpmos/simulator';
+import { systemClock } from '@lpmos/runtime';
+import { makeTestTls } from './simulator-tls';
+import { writeNewc } from './newc-archive';
+
+export type ScriptedState = 'waiting' | 'approved' | 'installing' | 'completed' | 'failed' | 'rejected';
+
+export interface ScriptedTask {
+  readonly id: TaskId;
+  state: ScriptedState;
+  attempt: number;
+  digest?: string;
+  reports: HardwareReport[];
+  results: InstallResult[];
+  percents: number[];
+  cancelled: string[];
+  hellos: ('ticket' | 'sessionToken')[];
+  checkIns: unknown[];
+  lastOrder?: SessionResponse['message'];
+}
+
+export interface ScriptedRegionOptions {
+  /** What the approver says about a report; `later` leaves the machine waiting. */
+  readonly approve?: (report: HardwareReport) => 'approve' | 'reject' | 'later';
+  /** Changes the claims before they are signed. */
+  readonly claims?: (claims: GrantClaims) => GrantClaims;
+  /** Signs with another key than the one of the site files. */
+  readonly foreignKey?: boolean;
+  /** Bytes that are served as the image instead of the right ones. */
+  readonly imageServed?: (compressed: Buffer) => Buffer;
+  readonly rawSize?: number;
+  readonly siteFiles?: 'none';
+  readonly budget?: number;
+  readonly decide?: (mac: MacAddress) => BootDecision | undefined;
+}
+
+type Call = ServerDuplexStream<SessionRequest, SessionResponse>;
+const SERVER_NAME = 'region.lab.lpmos.internal';
+const ADDRESS = '127.0.0.1';
+export const LOADER = randomBytes(70_001);
+const TLS = makeTestTls(SERVER_NAME);
+
+export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
+  const region = 'lab' as RegionId;
+  const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
+  const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+  const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const foreign = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const raw = Buffer.concat([randomBytes(1024 * 1024 + 77), Buffer.alloc((options.rawSize ?? 3_000_000) - 1_048_653)]);
+  const compressed = gzipSync(raw);
+  const served = options.imageServed?.(compressed) ?? compressed;
+  const tasks = new Map<string, ScriptedTask>();
+  const tickets = new Map<string, ScriptedTask>();
+  const sessions = new Map<string, { task: ScriptedTask; acknowledged: number; token: string }>();
+  const bootEvents: BootEvent[] = [];
+  const problems: string[] = [];
+
+  const decide = (mac: MacAddress): BootDecision => {
+    const special = options.decide?.(mac);
+    if (special !== undefined) return special;
+    const task = tasks.get(mac);
+    if (task === undefined) return { kind: 'silent', reason: 'no task' };
+    if (['completed', 'failed', 'rejected'].includes(task.state)) return { kind: 'local-disk', reason: task.state };
+    const purpose = task.state === 'waiting' ? 'report' : 'install';
+    return { kind: 'agent', purpose, taskId: task.id, reason: task.state };
+  };
+
+  const grantOf = (task: ScriptedTask, report: HardwareReport): string => {
+    const disk = report.disks[0];
+    if (disk === undefined) throw new Error('no disk');
+    const seconds = Math.floor(Date.now() / 1000);
+    const claims: GrantClaims = {
+      iss: 'lpmos-control-plane',
+      aud: 'lpmos-boot-agent',
+      sub: task.id,
+      hardware_digest: hardwareDigest(report, sha256),
+      disk: identityOf(disk),
+      image_digest: `sha256:${digestOf(raw)}`,
+      write_budget: options.budget ?? 3,
+      iat: seconds,
+      exp: seconds + 3600,
+    };
+    const key = options.foreignKey === true ? foreign.privateKey : keys.privateKey;
+    return sign(options.claims?.(claims) ?? claims, key, { algorithm: 'ES256' });
+  };
+
+  const onReport = (task: ScriptedTask, report: HardwareReport, say: (m: SessionResponse['message']) => void): void => {
+    task.reports.push(report);
+    const digest = hardwareDigest(report, sha256);
+    if (task.state === 'waiting') {
+      const verdict = options.approve?.(report) ?? 'approve';
+      if (verdict === 'reject') task.state = 'rejected';
+      if (verdict === 'approve') {
+        task.state = 'approved';
+        task.digest = digest;
+      }
+    } else if (task.state === 'installing') task.state = 'approved';
+    if (task.state === 'rejected') return say({ $case: 'reboot', value: { reason: 'rejected' } });
+    if (task.state !== 'approved') return say({ $case: 'wait', value: { reason: 'approval' } });
+    task.state = 'installing';
+    task.attempt += 1;
+    const approved = task.reports.find((each) => hardwareDigest(each, sha256) === task.digest) ?? report;
+    task.lastOrder = {
+      $case: 'install',
+      value: {
+        attempt: task.attempt,
+        grant: grantOf(task, approved),
+        image: {
+          url: `http://${ADDRESS}:${httpPort}/images/debian.raw.gz`,
+          rawSha256: digestOf(raw),
+          rawSizeBytes: String(raw.length),
+          compressedSha256: digestOf(compressed),
+          compressedSizeBytes: String(compressed.length),
+          rootPartitionLabel: 'root',
+        },
+        settings: {
+          hostname: 'node-1',
+          sshAuthorizedKeys: ['ssh-ed25519 AAAA test'],
+          networkConfig: 'dhcp',
+          checkIn: {
+            url: `https://${ADDRESS}:${checkInPort}/api/v1/agent/status`,
+            token: `token-${task.id}`,
+            tlsServerName: SERVER_NAME,
+          },
+        },
+      },
+    };
+    say(task.lastOrder);
+  };
+
+  const onMessage = (id: string, request: SessionRequest, call: Call): void => {
+    const session = sessions.get(id);
+    const message = request.message;
+    if (session === undefined || message === undefined) return;
+    const { task } = session;
+    const seq = Number(request.seq);
+    const repeated = seq <= session.acknowledged;
+    const ack = (): void => {
+      session.acknowledged = Math.max(session.acknowledged, seq);
+      call.write({ message: { $case: 'ack', value: { seq: request.seq } } });
+    };
+    const say = (value: SessionResponse['message']): void => void call.write({ message: value });
+    if (repeated) return ack();
+    switch (message.$case) {
+      case 'hardware': {
+        const reading = hardwareFromWire(message.value);
+        if ('problems' in reading) {
+          problems.push(...reading.problems.map(({ path, problem }) => `${path} ${problem}`));
+          return;
+        }
+        ack();
+        return onReport(task, reading.report, say);
+      }
+      case 'progress':
+        task.percents.push(message.value.percent);
+        return;
+      case 'result':
+        task.results.push(message.value);
+        task.state = message.value.success ? 'completed' : 'failed';
+        ack();
+        if (message.value.failureClass === 'hardware_changed') task.state = 'waiting';
+        else say({ $case: 'reboot', value: { reason: `task ${task.state}` } });
+        return;
+      case 'cancelObeyed':
+        task.cancelled.push(message.value.message);
+        task.state = 'failed';
+        ack();
+        say({ $case: 'reboot', value: { reason: 'cancelled' } });
+        return;
+      case 'hello':
+      case 'log':
+    }
+  };
+
+  const calls = new Set<Call>();
+  const session = (call: Call): void => {
+    let id: string | undefined;
+    calls.add(call);
+    call.on('error', () => undefined);
+    call.on('end', () => call.end());
+    call.on('data', (request: SessionRequest) => {
+      if (id !== undefined) return onMessage(id, request, call);
+      const hello = request.message?.$case === 'hello' ? request.message.value : undefined;
+      const refuse = (details: string): void => void call.emit('error', { code: status.UNAUTHENTICATED, details });
+      if (hello?.proof === undefined || request.seq !== '0') return refuse('no hello');
+      const { proof } = hello;
+      let found = [...sessions].find(([, each]) => proof.$case === 'sessionToken' && each.token === proof.value);
+      if (proof.$case === 'ticket') {
+        const task = tickets.get(proof.value);
+        tickets.delete(proof.value);
+        if (task === undefined || task.id !== hello.taskId) return refuse('the ticket is spent');
+        const made = { task, acknowledged: 0, token: randomBytes(8).toString('hex') };
+        found = [randomBytes(8).toString('hex'), made];
+        sessions.set(...found);
+      }
+      if (found === undefined) return refuse('no such session');
+      const opened = found[1];
+      id = found[0];
+      opened.task.hellos.push(proof.$case);
+      call.write({
+        message: {
+          $case: 'welcome',
+          value: {
+            sessionId: id,
+            sessionToken: opened.token,
+            regionId: region,
+            serverTimeMs: String(Date.now()),
+            acknowledgedSeq: String(opened.acknowledged),
+          },
+        },
+      });
+      const { lastOrder, state } = opened.task;
+      const resumed = proof.$case === 'sessionToken';
+      if (resumed && state === 'installing' && lastOrder !== undefined) call.write({ message: lastOrder });
+    });
+  };
+  const gateway = new Server();
+  const implementation: AgentServiceServer = {
+    session,
+    report: (_call, callback) => callback({ code: status.UNIMPLEMENTED }),
+  };
+  gateway.addService(AgentServiceService, implementation);
+  const credentials = ServerCredentials.createSsl(null, [
+    { cert_chain: Buffer.from(TLS.cert), private_key: Buffer.from(TLS.key) },
+  ]);
+  const grpcPort = await new Promise<number>((resolve, reject) => {
+    gateway.bindAsync(`${ADDRESS}:0`, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
+  });
+
+  const checkIn = createServer({ cert: TLS.cert, key: TLS.key }, (request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const body = JSON.parse(Buffer.concat(chunks).toString()) as { mac_address: string; task_id: string };
+      const task = tasks.get(body.mac_address);
+      const right = task !== undefined && request.headers.authorization === `Bearer token-${body.task_id}`;
+      if (right) task.checkIns.push(body);
+      response.writeHead(right ? 200 : 401).end();
+    });
+  });
+  await new Promise<void>((resolve) => checkIn.listen(0, ADDRESS, resolve));
+  const checkInPort = (checkIn.address() as AddressInfo).port;
+
+  const asset = (bytes: Uint8Array) => ({ bytes, etag: `"${digestOf(bytes).slice(0, 16)}"` });
+  const site = gzipSync(
+    writeNewc({
+      'lpmos/site/ca.pem': TLS.ca,
+      'lpmos/site/grant.pem': keys.publicKey.export({ type: 'spki', format: 'pem' }) as string,
+      'lpmos/site/site.json': JSON.stringify({ schema_version: 1, region_id: region, tls_server_name: SERVER_NAME }),
+    }),
+  );
+  const initramfs = randomBytes(2 * 1024 * 1024);
+  const http = createBootHttpServer({
+    address: ADDRESS,
+    port: 0,
+    decider: { decide },
+    clock: systemClock,
+    onEvent: (event) => bootEvents.push(event),
+    assets: createMemoryAssets(
+      new Map([
+        ['vmlinuz', asset(randomBytes(600_000))],
+        ['initramfs.img', asset(initramfs)],
+        ['site.img', asset(site)],
+      ]),
+    ),
+    images: createMemoryAssets(new Map([['debian.raw.gz', asset(served)]])),
+    scripts: {
+      bootScript: ({ mac, decision }) => {
+        const base = `http://${ADDRESS}:${httpPort}/boot`;
+        const ticket = randomBytes(12).toString('hex');
+        const task = tasks.get(mac);
+        if (task !== undefined && decision.kind === 'agent') tickets.set(ticket, task);
+        const initrdUrls = [`${base}/assets/initramfs.img`, `${base}/assets/site.img`];
+        return renderIpxeScript(
+          bootScript(decision, {
+            machine: mac,
+            region,
+            retry: { url: `${base}/menu.ipxe?mac=${mac}`, seconds: 1, attempts: 3, jitter: 0.5 },
+            agent: {
+              kernelUrl: `${base}/assets/vmlinuz`,
+              initrdUrls: options.siteFiles === 'none' ? initrdUrls.slice(0, 1) : initrdUrls,
+              kernelArguments: [
+                ['console', 'ttyS0'],
+                ['lpmos.region', region],
+                ['lpmos.agent', `${ADDRESS}:${grpcPort}`],
+                ['lpmos.task', task?.id ?? ''],
+                ['lpmos.ticket', ticket],
+                ['lpmos.mac', mac],
+              ],
+            },
+          }),
+        );
+      },
+    },
+  });
+  const { port: httpPort } = await http.start();
+
+  const tftp = createTftpServer({
+    address: ADDRESS,
+    port: 0,
+    files: createFileTable({ 'undionly.kpxe': LOADER, 'ipxe.efi': LOADER }),
+    onEvent: (event) => bootEvents.push(event),
+    clock: systemClock,
+  });
+  const { port: tftpPort } = await tftp.start();
+
+  const relay: RelaySocket = await openRelaySocket({ address: ADDRESS, port: 0 });
+  const dhcp = createDhcpServer({
+    decider: { decide },
+    clock: systemClock,
+    open: openUdpSocket({ serverAddress: ADDRESS, port: 0 }),
+    onEvent: (event) => bootEvents.push(event),
+    link: {
+      name: 'loopback',
+      serverAddress: ADDRESS,
+      subnet: '127.0.0.0/8',
+      pool: { first: '127.77.0.10', last: '127.77.3.250' },
+      dnsServers: [],
+      leaseSeconds: 600,
+      offerSeconds: 10,
+      reservations: [],
+      relays: [ADDRESS],
+      ports: { server: 67, client: 68, relay: relay.port },
+      boot: {
+        nextServer: ADDRESS,
+        loaders: { bios: 'undionly.kpxe', x64: 'ipxe.efi' },
+        scriptUrl: `http://${ADDRESS}:${httpPort}/boot/menu.ipxe?mac=\${net0/mac}&uuid=\${uuid}&platform=\${platform}`,
+      },
+      unknownClients: 'lease',
+    },
+  });
+  const dhcpAddress = await dhcp.start();
+
+  return {
+    relay,
+    bootEvents,
+    problems,
+    raw,
+    rawSha256: digestOf(raw),
+    loaderSha256: digestOf(LOADER),
+    network: { dhcpServer: dhcpAddress, clientAddress: ADDRESS, relayPort: relay.port, tftpPort },
+    leases: () => dhcp.leases(),
+    addTask(mac: string): ScriptedTask {
+      const task: ScriptedTask = {
+        id: createTaskId(regionTag(region, sha256), randomBytes(12)),
+        state: 'waiting',
+        attempt: 0,
+        reports: [],
+        results: [],
+        percents: [],
+        cancelled: [],
+        hellos: [],
+        checkIns: [],
+      };
+      tasks.set(mac, task);
+      return task;
+    },
+    /** Says something to every agent that is there. */
+    order(message: NonNullable<SessionResponse['message']>): void {
+      for (const call of calls) if (!call.cancelled && !call.destroyed) call.write({ message });
+    },
+    async stop(): Promise<void> {
+      gateway.forceShutdown();
+      checkIn.closeAllConnections();
+      await new Promise((resolve) => checkIn.close(resolve));
+      await dhcp.stop();
+      await tftp.stop();
+      await http.stop();
+      await relay.close();
+    },
+  };
+}
+
+export type ScriptedRegion = Awaited<ReturnType<typeof startScriptedRegion>>;
