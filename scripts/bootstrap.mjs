@@ -16,7 +16,8 @@ const PNPM = 'pnpm@12.21.0';
 const PACKAGES = JSON.parse(readFileSync(join(root, 'scripts/packages.json'), 'utf8'));
 
 const [task, ...args] = process.argv.slice(2);
-if (task !== 'quickstart' && task !== 'test') fail(`unknown task "${task}"; use npm run quickstart or npm test`);
+if (task !== 'quickstart' && task !== 'test')
+  fail(`unknown task "${task}"; use npm run quickstart or npm test`);
 
 checkNode();
 const simulate = task === 'quickstart' && args.includes('--simulate');
@@ -34,7 +35,8 @@ process.exit(run.status ?? 1);
 
 function checkNode() {
   const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major < 20 || (major === 20 && minor < 19)) fail(`Node 20.19 or newer is needed; this is ${process.version}`);
+  if (major < 20 || (major === 20 && minor < 19))
+    fail(`Node 20.19 or newer is needed; this is ${process.version}`);
 }
 
 function installDebianPackages(wanted) {
@@ -48,7 +50,12 @@ function installDebianPackages(wanted) {
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   const apt = (...words) => {
     const [command, ...rest] = [...asRoot, 'apt-get', '-q', '-o', 'Dpkg::Use-Pty=0', ...words];
-    return spawnSync(command, rest, { stdio: ['ignore', 'pipe', 'pipe'], env, encoding: 'utf8', maxBuffer: 1 << 26 });
+    return spawnSync(command, rest, {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env,
+      encoding: 'utf8',
+      maxBuffer: 1 << 26,
+    });
   };
   let result = apt('install', '-y', '--no-install-recommends', ...missing);
   if (result.status !== 0) {
@@ -56,8 +63,14 @@ function installDebianPackages(wanted) {
     result = apt('install', '-y', '--no-install-recommends', ...missing);
   }
   if (result.status !== 0) {
-    const why = `${result.stderr ?? ''}${result.error?.message ?? ''}`.trim().split('\n').slice(-5).join('\n');
-    fail(`could not install them:\n${why}\nRun as root: apt-get install -y --no-install-recommends ${missing.join(' ')}`);
+    const why = `${result.stderr ?? ''}${result.error?.message ?? ''}`
+      .trim()
+      .split('\n')
+      .slice(-5)
+      .join('\n');
+    fail(
+      `could not install them:\n${why}\nRun as root: apt-get install -y --no-install-recommends ${missing.join(' ')}`,
+    );
   }
 }
 
@@ -83,8 +96,16 @@ function generateProtocol() {
 }
 
 function run1(command, words) {
-  const result = spawnSync(command, words, { stdio: ['ignore', 'pipe', 'pipe'], cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
-  if (result.status !== 0) fail(`${command} ${words.join(' ')} failed:\n${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`);
+  const result = spawnSync(command, words, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  if (result.status !== 0)
+    fail(
+      `${command} ${words.join(' ')} failed:\n${result.stdout ?? ''}${result.stderr ?? ''}${result.error?.message ?? ''}`,
+    );
 }
 
 function say(text) {

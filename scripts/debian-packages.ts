@@ -11,22 +11,6 @@ import { aptState, type AptState } from './apt-state';
 import { readJsonFile, sha256OfFile } from './file-digest';
 import { runCommand } from './run-command';
 
-/** Host packages that each step needs; a bootstrap installs what `missingPackages` returns. */
-export const HOST_PACKAGES = {
-  ramdisk: ['binutils', 'cpio', 'dpkg', 'kmod', 'zstd'],
-  image: [
-    'debian-archive-keyring',
-    'dosfstools',
-    'e2fsprogs',
-    'fdisk',
-    'libdevmapper1.02.1',
-    'mmdebstrap',
-    'mtools',
-  ],
-  lab: ['dnsmasq-base', 'iproute2', 'ipxe', 'ipxe-qemu', 'ovmf', 'qemu-system-x86', 'seabios', 'util-linux'],
-  store: ['etcd-server'],
-} as const;
-
 export interface DebianPackage {
   readonly name: string;
   readonly version: string;
@@ -41,19 +25,6 @@ interface ArchiveEntry {
 }
 
 const DOWNLOAD_TIMEOUT_MS = 10 * 60_000;
-
-/** The names of the list that are not installed on this host. */
-export async function missingPackages(names: readonly string[]): Promise<string[]> {
-  const format = '${Package} ${db:Status-Status}\n';
-  const listing = await runCommand('dpkg-query', ['-W', '-f', format]);
-  const installed = new Set(
-    listing
-      .split('\n')
-      .filter((line) => line.endsWith(' installed'))
-      .map((line) => line.split(' ')[0]),
-  );
-  return names.filter((name) => !installed.has(name));
-}
 
 /** Reads what `apt-get download --print-uris` writes, by package name; lines without a SHA-256 are no answer. */
 export function parsePrintUris(output: string): Map<string, ArchiveEntry> {

@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawn } from 'node:child_process';
 import { extractPackage, fetchPackages } from '../debian-packages';
-import { encodeCpio } from '../ramdisk/cpio';
+import { encodeCpio } from '@lpmos/netboot';
 
 export interface Accelerator {
   readonly kind: 'kvm' | 'tcg';

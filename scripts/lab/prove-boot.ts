@@ -10,7 +10,7 @@ import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { basename, join } from 'node:path';
-import { encodeCpio, withParents } from '../ramdisk/cpio';
+import { encodeCpio, withParents } from '@lpmos/netboot';
 import { startMachine, type Machine } from './machine';
 import { namespaceCommand } from './namespace';
 import { createBridge, createTap } from './network';

@@ -36,7 +36,12 @@ const DEFAULTS: QuickstartArgs = {
   machines: 3,
 };
 
-const NUMBERS: Readonly<Record<string, { readonly name: 'port' | 'memoryMiB' | 'machines'; readonly min: number; readonly max: number }>> = {
+const NUMBERS: Readonly<
+  Record<
+    string,
+    { readonly name: 'port' | 'memoryMiB' | 'machines'; readonly min: number; readonly max: number }
+  >
+> = {
   '--port': { name: 'port', min: 0, max: 65_535 },
   '--memory': { name: 'memoryMiB', min: 256, max: 65_536 },
   '--machines': { name: 'machines', min: 1, max: 500 },

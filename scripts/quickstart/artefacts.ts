@@ -27,6 +27,8 @@ export async function buildMachineArtefacts(steps: Steps): Promise<MachineArtefa
   steps.end(`kernel and initramfs ${megabytes(ramdisk.vmlinuz.size_bytes + ramdisk.initramfs.size_bytes)}`);
   steps.begin('the Debian image to install (built once, takes minutes)');
   const image = await buildDemoImage({ outDir: imagesDir, onProgress });
-  steps.end(`${megabytes(image.compressed_size_bytes)} compressed, ${megabytes(image.raw_size_bytes)} on disk`);
+  steps.end(
+    `${megabytes(image.compressed_size_bytes)} compressed, ${megabytes(image.raw_size_bytes)} on disk`,
+  );
   return { ramdiskDir, imagesDir, kernel: join(ramdiskDir, 'vmlinuz') };
 }

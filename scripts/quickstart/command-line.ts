@@ -9,7 +9,10 @@ export interface CommandLine {
   json(...words: string[]): Promise<Record<string, unknown>>;
 }
 
-export function createCommandLine(options: { readonly url: string; readonly tokenFile: string }): CommandLine {
+export function createCommandLine(options: {
+  readonly url: string;
+  readonly tokenFile: string;
+}): CommandLine {
   const env = {
     PATH: process.env['PATH'] ?? '',
     TERM: process.env['TERM'] ?? 'dumb',
@@ -24,7 +27,10 @@ export function createCommandLine(options: { readonly url: string; readonly toke
       return await exitCode(child);
     },
     async json(...words) {
-      const child = spawn(process.execPath, argv([...words, '-o', 'json']), { stdio: ['ignore', 'pipe', 'inherit'], env });
+      const child = spawn(process.execPath, argv([...words, '-o', 'json']), {
+        stdio: ['ignore', 'pipe', 'inherit'],
+        env,
+      });
       let text = '';
       child.stdout.on('data', (chunk: Buffer) => (text += chunk.toString('utf8')));
       const code = await exitCode(child);

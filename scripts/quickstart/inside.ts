@@ -56,7 +56,11 @@ async function run(settings: InsideSettings): Promise<number> {
       if (mark !== undefined) marks.push(mark);
     },
   });
-  const forward = await forwardFromNamespace({ socketPath: settings.socketPath, host: '127.0.0.1', port: 8080 });
+  const forward = await forwardFromNamespace({
+    socketPath: settings.socketPath,
+    host: '127.0.0.1',
+    port: 8080,
+  });
   steps.end(`region ready ${(stack.daemon.readyAfterMs / 1000).toFixed(2)} s after its start`);
   const tokenFile = join(dir, 'token');
   const sign = { keyFile: stack.keys.tokenKeyFile, subject: 'operator@lab', roles: ['admin'] as const };
@@ -79,13 +83,25 @@ async function createTask(cli: CommandLine, dir: string): Promise<void> {
   const keyFile = join(dir, 'ssh-key');
   execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-C', 'lpmos-quickstart', '-f', keyFile]);
   const task = ['--region', 'lab', '--mac', LAB_MACHINE.mac, '--os', 'debian', '--os-version', '12'];
-  const code = await cli.show('task', 'create', ...task, '--hostname', 'first', '--ssh-key', `${keyFile}.pub`);
+  const code = await cli.show(
+    'task',
+    'create',
+    ...task,
+    '--hostname',
+    'first',
+    '--ssh-key',
+    `${keyFile}.pub`,
+  );
   if (code !== 0) throw new Error('the task could not be created');
 }
 
-async function powerOn(settings: InsideSettings, marks: Mark[], order: () => Promise<void>): Promise<Machine> {
+async function powerOn(
+  settings: InsideSettings,
+  marks: Mark[],
+  order: () => Promise<void>,
+): Promise<Machine> {
   const { dir, artefacts, args } = settings;
-  const accelerator = await probeAccelerator({ kernel: artefacts.kernel, busybox: artefacts.busybox });
+  const accelerator = await probeAccelerator({ kernel: artefacts.kernel });
   await order();
   const consoleLog = join(dir, 'console.log');
   steps.begin(`power on the machine ${LAB_MACHINE.mac} (${accelerator.kind}: ${accelerator.reason})`);
@@ -126,7 +142,9 @@ async function life(settings: InsideSettings, parts: LifeParts): Promise<number>
   await step('task', 'watch', '@latest', '--until', 'host_up');
   marks.push({ name: 'host-up', atMs: Date.now() });
   process.stdout.write(`\nWhere the seconds went:\n${renderPhases(marks)}\n\n`);
-  process.stdout.write(`The machine runs Debian from its own disk. API: http://127.0.0.1:${settings.apiPort}\n`);
+  process.stdout.write(
+    `The machine runs Debian from its own disk. API: http://127.0.0.1:${settings.apiPort}\n`,
+  );
   if (yes) return 0;
   process.stdout.write(
     `Everything stays up until Ctrl-C. In another terminal:\n  export LPMOS_URL=http://127.0.0.1:${settings.apiPort} LPMOS_TOKEN_FILE=${parts.tokenFile}\n` +

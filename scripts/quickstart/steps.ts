@@ -7,7 +7,9 @@ export interface Steps {
   end(result: string): void;
 }
 
-export function createSteps(write: (text: string) => void = (text) => void process.stdout.write(text)): Steps {
+export function createSteps(
+  write: (text: string) => void = (text) => void process.stdout.write(text),
+): Steps {
   let startedAt = performance.now();
   let current = '';
   return {

@@ -10,7 +10,7 @@ import { extractPackage, fetchPackages, kernelPackageName, type DebianPackage } 
 import { digestOfFolder, digestOfInputs, readJsonFile, sha256OfFile } from '../file-digest';
 import { runCommand } from '../run-command';
 import { collectBusybox } from './busybox-files';
-import { encodeCpio, withParents, type CpioEntry } from './cpio';
+import { encodeCpio, withParents, type CpioEntry } from '@lpmos/netboot';
 import { collectKernelFiles } from './kernel-files';
 import { collectNodeRuntime } from './node-runtime';
 

@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../run-command';
-import type { CpioEntry } from './cpio';
+import type { CpioEntry } from '@lpmos/netboot';
 
 /** Without these /init cannot do its work; a busybox built otherwise must not pass unnoticed. */
 const NEEDED_APPLETS = [

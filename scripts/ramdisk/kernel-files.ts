@@ -7,7 +7,7 @@
 import { copyFile, mkdir, readFile, readdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { runCommand } from '../run-command';
-import type { CpioEntry } from './cpio';
+import type { CpioEntry } from '@lpmos/netboot';
 import { moduleNames, selectModules } from './modules';
 
 /** What busybox modprobe reads; depmod writes more (binary indexes for kmod), which would be dead weight. */

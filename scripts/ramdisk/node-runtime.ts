@@ -6,7 +6,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runCommand } from '../run-command';
-import type { CpioEntry } from './cpio';
+import type { CpioEntry } from '@lpmos/netboot';
 
 /** Paths in the output of ldd: `name => /path (0x…)`, or `/path (0x…)` for the loader itself. */
 export function parseLdd(output: string): string[] {

@@ -44,6 +44,11 @@ export interface Ports {
   readonly [name: string]: number;
 }
 
+/** The DHCP settings as far as the stack touches them. */
+interface LinkPorts {
+  readonly ports?: { readonly server: number; readonly client: number; readonly relay: number };
+}
+
 export interface Stack {
   readonly keys: SiteKeys;
   readonly apiUrl: string;
@@ -96,17 +101,37 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       controlPlane = await startControlPlane(options, keys, etcd.endpoint, apiPort);
     },
     async startDaemon() {
-      daemon = await startDaemon(
-        { ...options, ports: { ...options.ports, ...daemonPorts } },
-        keys,
-        etcd.endpoint,
-      );
+      daemon = await startDaemon(onSamePorts(options, daemonPorts), keys, etcd.endpoint);
       daemonPorts = portsOf(daemon);
     },
     async stop() {
       await daemon.stop();
       await controlPlane.stop();
       await etcd.child.stop();
+    },
+  };
+}
+
+/** A restarted daemon must be found where it was. */
+function onSamePorts(options: StackOptions, bound: Ports): StackOptions {
+  const { ports } = options;
+  const link = options.dhcpLink as LinkPorts;
+  const dhcpPorts = {
+    server: 67,
+    client: 68,
+    relay: 67,
+    ...link.ports,
+    ...(bound['dhcp'] === undefined ? {} : { server: bound['dhcp'] }),
+  };
+  return {
+    ...options,
+    dhcpLink: { ...link, ports: dhcpPorts },
+    ports: {
+      ...ports,
+      tftp: bound['tftp'] ?? ports.tftp,
+      http: bound['http'] ?? ports.http,
+      agentApi: bound['agent_api'] ?? ports.agentApi,
+      agentGrpc: bound['agent_grpc'] ?? ports.agentGrpc,
     },
   };
 }
@@ -163,16 +188,18 @@ async function startProgram(
     args: [programPath(name)],
     env: { ...env, LPMOS_LOG_LEVEL: options.logLevel ?? 'info' },
     logFile: join(options.dir, `${name}.log`),
-    readyWhen: (line) => line.includes('"msg":"serving"'),
+    readyWhen: (line) => /"msg":"(?:serving|listening)"/.test(line),
     readyMs: READY_MS,
-    ...(name === 'lpmos-regional-daemon' && options.onDaemonLine !== undefined ? { onLine: options.onDaemonLine } : {}),
+    ...(name === 'lpmos-regional-daemon' && options.onDaemonLine !== undefined
+      ? { onLine: options.onDaemonLine }
+      : {}),
   });
 }
 
 /** A program says which ports it serves in the line that says it is serving. */
 function portsOf(child: RunningChild): Ports {
-  const line = JSON.parse(child.readyLine) as { ports?: Record<string, number> };
-  return line.ports ?? {};
+  const line = JSON.parse(child.readyLine) as { ports?: Record<string, number>; port?: number };
+  return line.ports ?? (line.port === undefined ? {} : { api: line.port });
 }
 
 async function registerRegion(api: ApiClient, regionId: string): Promise<void> {

@@ -1,6 +1,7 @@
 /** HTTP boot files against curl: HEAD, ranges, resumed and parallel downloads. Bodies are compared byte by byte. */
 import { readFileSync, statSync } from 'node:fs';
-import { hasClient, patternBytes, runClient, until } from './harness/netboot-foreign-clients';
+import { missingClient, patternBytes, runClient, until } from './harness/netboot-foreign-clients';
+import { describeWhen } from '../integration/harness/it-when';
 import { startHttpLab, type HttpLab } from './harness/netboot-http-lab';
 
 const SIZES = [0, 1, 511, 512, 513, 1024, 1468, 65_537, 512 * 1024, 3 * 1024 * 1024 + 7];
@@ -15,9 +16,8 @@ beforeEach(() => {
 afterAll(() => lab.stop());
 
 const curl = (...args: string[]) => runClient('curl', ['-sS', ...args]);
-const withCurl = hasClient('curl', 'curl') ? describe : describe.skip;
 
-withCurl('files', () => {
+describeWhen(missingClient('curl', 'curl'))('files', () => {
   it.each(SIZES)('of %i bytes arrive whole, and HEAD tells the same headers without a body', async (size) => {
     const to = lab.scratch(`got-${size}`);
     const run = await curl('-f', '-D', `${to}.headers`, '-o', to, lab.url(`/boot/assets/${size}.bin`));

@@ -1,8 +1,9 @@
 /** TFTP against foreign clients: curl, atftp, tftp-hpa, busybox. Every transfer is compared byte by byte. */
 import { readFileSync } from 'node:fs';
+import { itWhen } from '../integration/harness/it-when';
 import { createFileTable, createTftpServer, type BootEvent, type TftpServer } from '@lpmos/netboot';
 import {
-  hasClient,
+  missingClient,
   patternBytes,
   runClient,
   scratchFolder,
@@ -96,8 +97,7 @@ function downloaded(path: string): Buffer {
 }
 
 describe.each(CLIENTS)('$label', ({ label, program, debianPackage, fetch }) => {
-  const present = hasClient(program, debianPackage);
-  const test = present ? it : it.skip;
+  const test = itWhen(missingClient(program, debianPackage));
 
   test.each(SIZES)('fetches %i bytes', async (size) => {
     const to = scratch.path(`${label.replaceAll(' ', '-')}-${size}`);
@@ -122,7 +122,7 @@ describe('a file of more blocks than the block number can count', () => {
   it.each(CLIENTS.filter(({ label }) => label === 'curl' || label === 'tftp-hpa' || label === 'busybox'))(
     'reaches $label whole at blksize 512',
     async ({ program, debianPackage, fetch }) => {
-      if (!hasClient(program, debianPackage)) return;
+      if (missingClient(program, debianPackage) !== undefined) return;
       const to = scratch.path(`wrap-${program}`);
       const run = await fetch(`files/${WRAP_BYTES}.bin`, to);
       expect(run.code).toBe(0);
@@ -132,8 +132,7 @@ describe('a file of more blocks than the block number can count', () => {
   );
 });
 
-it('refuses a write and leaves no transfer behind', async () => {
-  if (!hasClient('tftp', 'tftp-hpa')) return;
+itWhen(missingClient('tftp', 'tftp-hpa'))('refuses a write and leaves no transfer behind', async () => {
   const from = scratch.path('upload');
   await runClient('sh', ['-c', `echo hello > ${from}`]);
   const run = await runClient('tftp', [

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parsePrintUris } from '../../scripts/debian-packages';
 import { sourcesFromIndexTargets } from '../../scripts/apt-state';
-import { encodeCpio, withParents, type CpioEntry } from '../../scripts/ramdisk/cpio';
+import { encodeCpio, withParents, type CpioEntry } from '@lpmos/netboot';
 import { moduleNames, selectModules } from '../../scripts/ramdisk/modules';
 import { parseLdd } from '../../scripts/ramdisk/node-runtime';
 

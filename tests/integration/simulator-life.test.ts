@@ -13,7 +13,8 @@ import {
 } from '@lpmos/simulator';
 import type { Machine, MachineOptions, MachinePoint } from '@lpmos/simulator';
 import { startScriptedRegion } from './harness/scripted-region';
-import type { ScriptedRegion, ScriptedRegionOptions } from './harness/scripted-region';
+import type { ScriptedRegion } from './harness/scripted-region';
+import type { ScriptedRegionOptions } from './harness/scripted-task';
 
 const MAC = '02:00:00:00:00:01';
 const DISK_BYTES = 8 * 1024 * 1024;
@@ -68,7 +69,16 @@ describe('a whole life', () => {
         message: 'node-1 runs from its disk',
       },
     ]);
-    expect(stagesOf(made)).toEqual(['power', 'firmware', 'dhcp', 'script', 'kernel', 'agent', 'disk', 'check-in']);
+    expect(stagesOf(made)).toEqual([
+      'power',
+      'firmware',
+      'dhcp',
+      'script',
+      'kernel',
+      'agent',
+      'disk',
+      'check-in',
+    ]);
   });
 });
 
@@ -228,7 +238,13 @@ describe('an image that is not what was approved', () => {
 });
 
 describe('broken links and power', () => {
-  const BREAKS: MachinePoint[] = ['session-opened', 'hardware-acknowledged', 'write-half', 'disk-finished', 'result-sent'];
+  const BREAKS: MachinePoint[] = [
+    'session-opened',
+    'hardware-acknowledged',
+    'write-half',
+    'disk-finished',
+    'result-sent',
+  ];
   it.each(BREAKS)('the link breaks at %s: resumed, one attempt', async (point) => {
     const { machine: made, task } = await scene({}, { hooks: linkBreakAt({ point }) });
     expect(await made.powerOn()).toMatchObject({ kind: 'host-up', boots: 2 });

@@ -77,7 +77,7 @@ function startLoop(given: {
   const { regionId, taskId, mac, ticket, agentAddress, tlsServerName, caPem } = config;
   const say = (line: string): void => {
     print(line);
-    loop?.feed({ kind: 'log', lines: [line] });
+    loop.feed({ kind: 'log', lines: [line] });
   };
   const install = async (run: InstallRun): Promise<InstallOutcome> => {
     const outcome = await runInstall({
@@ -96,8 +96,8 @@ function startLoop(given: {
     say(outcome.kind === 'failed' ? `INSTALLATION FAILED: ${outcome.message}` : outcome.message);
     return outcome;
   };
-  let loop: SessionLoop | undefined;
-  loop = startSessionLoop({
+  // Used only once the region ordered something, so never before it is there.
+  const loop: SessionLoop = startSessionLoop({
     initial: newSession({
       regionId,
       taskId,

@@ -3,5 +3,6 @@ export type { BootDecider } from './boot-decider';
 export type { BootEvent, BootEventListener } from './boot-event';
 export * from './dhcp';
 export * from './http';
+export * from './initramfs';
 export * from './ipxe';
 export * from './tftp';

@@ -39,6 +39,8 @@ export interface BootServices {
   startDhcp(): Promise<number | undefined>;
   stop(): Promise<void>;
   states(): Readonly<Record<'dhcp' | 'tftp' | 'http', ServiceState>>;
+  /** Bound so far; DHCP is absent while it is off or not yet led. */
+  ports(): { readonly tftp: number; readonly http: number; readonly dhcp?: number };
   /** `http://10.77.0.1` with the bound port where it is not 80. */
   baseUrl(): string;
 }
@@ -67,10 +69,10 @@ export function createBootServices(options: BootServicesOptions): BootServices {
     tftp: 'stopped',
     http: 'stopped',
   };
-  let httpPort = options.ports.http;
+  let ports: ReturnType<BootServices['ports']> = options.ports;
   let dhcp: DhcpServer | undefined;
   let dhcpPort: Promise<number> | undefined;
-  const baseUrl = (): string => `http://${serviceAddress}${httpPort === 80 ? '' : `:${httpPort}`}`;
+  const baseUrl = (): string => `http://${serviceAddress}${ports.http === 80 ? '' : `:${ports.http}`}`;
 
   const openDhcp = async (link: LinkSettings): Promise<number> => {
     dhcp = createDhcpServer({
@@ -85,16 +87,17 @@ export function createBootServices(options: BootServicesOptions): BootServices {
     });
     const { port } = await dhcp.start();
     states.dhcp = 'running';
+    ports = { ...ports, dhcp: port };
     return port;
   };
 
   return {
     async start() {
-      const tftpPort = (await tftp.start()).port;
+      ports = { ...ports, tftp: (await tftp.start()).port };
       states.tftp = 'running';
-      httpPort = (await http.start()).port;
+      ports = { ...ports, http: (await http.start()).port };
       states.http = 'running';
-      return { tftp: tftpPort, http: httpPort };
+      return ports;
     },
     async startDhcp() {
       if (options.link === undefined) return undefined;
@@ -108,6 +111,7 @@ export function createBootServices(options: BootServicesOptions): BootServices {
       if (states.dhcp === 'running') states.dhcp = 'stopped';
     },
     states: () => ({ ...states }),
+    ports: () => ports,
     baseUrl,
   };
 }

@@ -127,8 +127,8 @@ function regionLeadership({ leadership, bootServices, gateway, logger }: RegionP
       };
       if (leadership.state === 'leading') await bootServices.startDhcp();
       const serving = serve();
-      const http = Number(new URL(bootServices.baseUrl()).port || 80);
-      logger.info({ ports: { http, ...gateway.ports() }, leadership: leadership.state }, 'serving');
+      const ports = { ...bootServices.ports(), ...gateway.ports() };
+      logger.info({ ports, leadership: leadership.state }, 'serving');
       return { done: Promise.all([run, serving]).then(() => undefined) };
     },
   };

@@ -62,14 +62,21 @@ async function startKernel(
   kernel: Extract<IpxeOutcome, { kind: 'kernel' }>,
 ): Promise<BootEnd> {
   const { log, at, signal } = options;
-  log({ stage: 'kernel', detail: 'starts', data: { bytes: kernel.kernelBytes, initrds: kernel.initrds.length } });
+  log({
+    stage: 'kernel',
+    detail: 'starts',
+    data: { bytes: kernel.kernelBytes, initrds: kernel.initrds.length },
+  });
   await at('kernel-loaded');
   const reading = readKernelArguments(kernel.commandLine);
   if ('problems' in reading) return stuck(options, `no agent of ours: ${reading.problems.join('; ')}`);
   const site = readSite(kernel.initrds);
   if ('problem' in site) return stuck(options, site.problem);
   if (site.regionId !== reading.regionId) {
-    return stuck(options, `the site files are of region ${site.regionId}, the kernel line says ${reading.regionId}`);
+    return stuck(
+      options,
+      `the site files are of region ${site.regionId}, the kernel line says ${reading.regionId}`,
+    );
   }
   const disks = options.machine.disks();
   return runAgent({

@@ -102,6 +102,12 @@ export const SIMULATOR_CONFIG = defineConfig({
     description: 'firmware of all machines',
     default: 'bios',
   },
+  timeScalePercent: {
+    env: 'LPMOS_TIME_SCALE_PERCENT',
+    type: integerType({ min: 1, max: 1000, unit: 'percent' }),
+    description: 'how long firmware, scripts and back-off wait; 100 is the patience of real machines',
+    default: '100',
+  },
   logLevel: {
     env: 'LPMOS_LOG_LEVEL',
     type: choiceType(LOG_LEVELS),

@@ -75,7 +75,9 @@ function unpack(bytes: Uint8Array): Uint8Array {
 
 function slice(archive: Uint8Array, start: number, length: number, what: string): Uint8Array {
   if (start + length > archive.length) {
-    throw new CpioError(`${what} at offset ${start} needs ${length} bytes, ${archive.length - start} are left`);
+    throw new CpioError(
+      `${what} at offset ${start} needs ${length} bytes, ${archive.length - start} are left`,
+    );
   }
   return archive.subarray(start, start + length);
 }

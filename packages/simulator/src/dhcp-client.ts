@@ -35,10 +35,16 @@ export interface DhcpLease {
 export type DhcpState =
   | { readonly phase: 'selecting'; readonly tries: number; readonly naks: number }
   | { readonly phase: 'proxy-wait'; readonly offer: DhcpPacket; readonly naks: number }
-  | { readonly phase: 'requesting'; readonly offer: DhcpPacket; readonly tries: number; readonly naks: number }
+  | {
+      readonly phase: 'requesting';
+      readonly offer: DhcpPacket;
+      readonly tries: number;
+      readonly naks: number;
+    }
   | { readonly phase: 'over' };
 
-export type DhcpEvent = { readonly kind: 'reply'; readonly packet: DhcpPacket } | { readonly kind: 'timeout' };
+export type DhcpEvent =
+  { readonly kind: 'reply'; readonly packet: DhcpPacket } | { readonly kind: 'timeout' };
 
 export type DhcpEffect =
   | { readonly kind: 'send'; readonly packet: DhcpPacket }
@@ -73,7 +79,11 @@ export function stepDhcp(context: DhcpClient, state: DhcpState, event: DhcpEvent
   return event.kind === 'timeout' ? onTimeout(context, state) : onReply(context, state, event.packet);
 }
 
-function onReply(context: DhcpClient, state: Exclude<DhcpState, { phase: 'over' }>, packet: DhcpPacket): DhcpStep {
+function onReply(
+  context: DhcpClient,
+  state: Exclude<DhcpState, { phase: 'over' }>,
+  packet: DhcpPacket,
+): DhcpStep {
   const ignored: DhcpStep = { state, effects: [] };
   if (packet.op !== 2 || packet.xid !== context.xid) return ignored;
   if (macFromBytes(packet.chaddr) !== context.client.mac) return ignored;
@@ -169,7 +179,8 @@ function bound(ack: DhcpPacket): DhcpStep {
     address: ack.yiaddr,
     serverIdentifier: readAddress(options, OPTION.serverIdentifier) ?? '',
     leaseSeconds: readU32(options, OPTION.leaseTime) ?? 0,
-    nextServer: ack.siaddr === '0.0.0.0' ? dottedOrEmpty(readText(options, OPTION.tftpServerName)) : ack.siaddr,
+    nextServer:
+      ack.siaddr === '0.0.0.0' ? dottedOrEmpty(readText(options, OPTION.tftpServerName)) : ack.siaddr,
     bootFile: readText(options, OPTION.bootfileName) ?? ack.file,
     router: options.get(OPTION.router)?.subarray(0, 4).join('.') ?? '',
     hostname: readText(options, OPTION.hostName) ?? '',

@@ -44,52 +44,53 @@ const IPXE_PATIENCE = [1, 2, 4, 8, 10] as const;
 /** PXE 2.1 section 2.2.1. */
 const PXE_PATIENCE = [4, 8, 16, 32] as const;
 
-export const BOOT_CLIENTS: Readonly<Record<`${BootClient['program']}-${BootClient['firmware']}`, ClientRow>> = {
-  'ipxe-bios': {
-    patienceSeconds: IPXE_PATIENCE,
-    broadcast: false,
-    maximumMessageSize: 1472,
-    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
-    architecture: 0,
-    networkInterface: [1, 2, 1],
-    parameters: IPXE_PARAMETERS,
-    order: IPXE_ORDER,
-    proxyWaitSeconds: 3,
-  },
-  'ipxe-uefi': {
-    patienceSeconds: IPXE_PATIENCE,
-    broadcast: false,
-    maximumMessageSize: 1472,
-    vendorClass: 'PXEClient:Arch:00007:UNDI:003010',
-    architecture: 7,
-    networkInterface: [1, 3, 10],
-    parameters: IPXE_PARAMETERS,
-    order: IPXE_ORDER,
-    proxyWaitSeconds: 3,
-  },
-  'pxe-bios': {
-    patienceSeconds: PXE_PATIENCE,
-    broadcast: true,
-    maximumMessageSize: 1260,
-    vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
-    architecture: 0,
-    networkInterface: [1, 2, 1],
-    parameters: EDK2_PARAMETERS,
-    order: EDK2_ORDER,
-    proxyWaitSeconds: 0,
-  },
-  'pxe-uefi': {
-    patienceSeconds: PXE_PATIENCE,
-    broadcast: true,
-    maximumMessageSize: 1472,
-    vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
-    architecture: 7,
-    networkInterface: [1, 3, 0],
-    parameters: EDK2_PARAMETERS,
-    order: EDK2_ORDER,
-    proxyWaitSeconds: 0,
-  },
-};
+export const BOOT_CLIENTS: Readonly<Record<`${BootClient['program']}-${BootClient['firmware']}`, ClientRow>> =
+  {
+    'ipxe-bios': {
+      patienceSeconds: IPXE_PATIENCE,
+      broadcast: false,
+      maximumMessageSize: 1472,
+      vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
+      architecture: 0,
+      networkInterface: [1, 2, 1],
+      parameters: IPXE_PARAMETERS,
+      order: IPXE_ORDER,
+      proxyWaitSeconds: 3,
+    },
+    'ipxe-uefi': {
+      patienceSeconds: IPXE_PATIENCE,
+      broadcast: false,
+      maximumMessageSize: 1472,
+      vendorClass: 'PXEClient:Arch:00007:UNDI:003010',
+      architecture: 7,
+      networkInterface: [1, 3, 10],
+      parameters: IPXE_PARAMETERS,
+      order: IPXE_ORDER,
+      proxyWaitSeconds: 3,
+    },
+    'pxe-bios': {
+      patienceSeconds: PXE_PATIENCE,
+      broadcast: true,
+      maximumMessageSize: 1260,
+      vendorClass: 'PXEClient:Arch:00000:UNDI:002001',
+      architecture: 0,
+      networkInterface: [1, 2, 1],
+      parameters: EDK2_PARAMETERS,
+      order: EDK2_ORDER,
+      proxyWaitSeconds: 0,
+    },
+    'pxe-uefi': {
+      patienceSeconds: PXE_PATIENCE,
+      broadcast: true,
+      maximumMessageSize: 1472,
+      vendorClass: 'PXEClient:Arch:00007:UNDI:003000',
+      architecture: 7,
+      networkInterface: [1, 3, 0],
+      parameters: EDK2_PARAMETERS,
+      order: EDK2_ORDER,
+      proxyWaitSeconds: 0,
+    },
+  };
 
 export function clientRow(client: BootClient): ClientRow {
   return BOOT_CLIENTS[`${client.program}-${client.firmware}`];

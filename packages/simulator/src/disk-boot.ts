@@ -32,9 +32,11 @@ export async function bootDisk(options: BootOptions): Promise<BootEnd> {
   log({ stage: 'disk', detail: `boots ${system.hostname || 'host'} of task ${system.taskId}` });
   await at('disk-boot');
   if (checkedIn.has(system)) return { kind: 'host-up', detail: 'runs from its disk, checked in before' };
-  if (system.checkIn === undefined) return { kind: 'disk-boot', detail: 'runs from its disk, no check-in asked for' };
+  if (system.checkIn === undefined)
+    return { kind: 'disk-boot', detail: 'runs from its disk, no check-in asked for' };
   const problem = await checkIn(options, system, system.checkIn);
-  if (problem !== undefined) return { kind: 'disk-boot', detail: `runs from its disk, check-in failed: ${problem}` };
+  if (problem !== undefined)
+    return { kind: 'disk-boot', detail: `runs from its disk, check-in failed: ${problem}` };
   checkedIn.add(system);
   await at('host-up');
   return { kind: 'host-up', detail: 'runs from its disk and has checked in' };

@@ -20,7 +20,7 @@ export function createMemoryStorage(sizeBytes: number): DiskStorage {
     length: number,
     visit: (index: number, start: number, at: number, count: number) => void,
   ): void => {
-    for (let at = 0; at < length; ) {
+    for (let at = 0; at < length;) {
       const index = Math.floor((offset + at) / CHUNK_BYTES);
       const start = (offset + at) % CHUNK_BYTES;
       const count = Math.min(CHUNK_BYTES - start, length - at);
@@ -67,7 +67,7 @@ export async function openFileStorage(path: string, sizeBytes: number): Promise<
     sizeBytes,
     async read(offset, length) {
       const bytes = new Uint8Array(length);
-      for (let at = 0; at < length; ) {
+      for (let at = 0; at < length;) {
         const { bytesRead } = await file.read(bytes, at, length - at, offset + at);
         if (bytesRead === 0) throw new Error(`${path} ends at ${offset + at}, inside the disk`);
         at += bytesRead;
@@ -75,7 +75,7 @@ export async function openFileStorage(path: string, sizeBytes: number): Promise<
       return bytes;
     },
     async write(offset, bytes) {
-      for (let at = 0; at < bytes.length; ) {
+      for (let at = 0; at < bytes.length;) {
         const { bytesWritten } = await file.write(bytes, at, bytes.length - at, offset + at);
         at += bytesWritten;
       }

@@ -21,7 +21,10 @@ export interface FleetOptions {
   /** Machines that are on at the same time. */
   readonly concurrency: number;
   /** What all or some machines have in common; called once for each. */
-  readonly machine?: (mac: MacAddress, index: number) => Partial<Omit<MachineOptions, 'mac' | 'network' | 'relay'>>;
+  readonly machine?: (
+    mac: MacAddress,
+    index: number,
+  ) => Partial<Omit<MachineOptions, 'mac' | 'network' | 'relay'>>;
   readonly onEvent?: (mac: MacAddress, event: MachineEvent) => void;
   /** Powers all machines off. */
   readonly signal: AbortSignal;
@@ -51,7 +54,7 @@ const MILESTONES = {
   offer: (event: MachineEvent) => event.stage === 'dhcp' && event.detail.startsWith('offered '),
   script: (event: MachineEvent) => event.stage === 'script',
   kernel: (event: MachineEvent) => event.stage === 'kernel',
-  report: (event: MachineEvent) => event.stage === 'agent' && event.detail === 'session opened',
+  report: (event: MachineEvent) => event.detail === 'the region has the hardware report',
   install: (event: MachineEvent) => event.stage === 'agent' && event.detail.startsWith('ordered to install'),
   disk: (event: MachineEvent) => event.stage === 'disk' && event.detail.startsWith('boots '),
   host_up: (event: MachineEvent) => event.stage === 'check-in' && event.detail === 'heard',
@@ -111,7 +114,10 @@ function macsOf(options: FleetOptions): MacAddress[] {
   return macs;
 }
 
-async function lifeOfAll(machines: readonly Machine[], options: FleetOptions): Promise<FleetResult['outcomes']> {
+async function lifeOfAll(
+  machines: readonly Machine[],
+  options: FleetOptions,
+): Promise<FleetResult['outcomes']> {
   const outcomes: { mac: MacAddress; outcome: Outcome }[] = [];
   const waiting = machines.map((machine, index) => ({ machine, index }));
   const begun = performance.now();

@@ -142,7 +142,8 @@ function generateDisk(
       : `0x5002538${random.text(9, HEX_ALPHABET)}`;
   const byName = `${model.bus}-${model.model.replaceAll(' ', '_')}_${serial}`;
   return {
-    device: model.bus === 'nvme' ? `/dev/nvme${slot.index}n1` : `/dev/sd${String.fromCharCode(97 + slot.index)}`,
+    device:
+      model.bus === 'nvme' ? `/dev/nvme${slot.index}n1` : `/dev/sd${String.fromCharCode(97 + slot.index)}`,
     size_gb: Math.round((slot.bytes / GB) * 10) / 10,
     size_bytes: slot.bytes,
     type: model.type,

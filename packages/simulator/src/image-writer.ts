@@ -96,7 +96,8 @@ async function* compressedChunks(
     try {
       for await (const chunk of response as AsyncIterable<Buffer>) {
         counter.bytes += chunk.length;
-        if (counter.bytes > total) throw failure('image_digest', `more than the announced ${total} bytes came`);
+        if (counter.bytes > total)
+          throw failure('image_digest', `more than the announced ${total} bytes came`);
         counter.hash.update(chunk);
         yield chunk;
       }
@@ -106,7 +107,10 @@ async function* compressedChunks(
       if (thrown instanceof InstallFailure) throw thrown;
     }
     if (connections >= MOST_CONNECTIONS) {
-      throw failure('image_download', `broken off ${connections} times, at byte ${counter.bytes} of ${total}`);
+      throw failure(
+        'image_download',
+        `broken off ${connections} times, at byte ${counter.bytes} of ${total}`,
+      );
     }
     const at = { fromByte: counter.bytes, failures: connections };
     response = await open(options, etag === undefined ? at : { ...at, ifRange: etag });
@@ -154,7 +158,7 @@ async function writeBlocks(
   };
   for await (const chunk of chunks) {
     counter.hash.update(chunk);
-    for (let at = 0; at < chunk.length; ) {
+    for (let at = 0; at < chunk.length;) {
       const count = chunk.copy(block, filled, at);
       at += count;
       filled += count;
@@ -173,7 +177,10 @@ function checkDigest(
   wanted: { readonly bytes: string; readonly sha256: string },
 ): void {
   if (found.bytes !== Number(wanted.bytes)) {
-    throw failure('image_digest', `the ${what} image has ${found.bytes} bytes, its manifest says ${wanted.bytes}`);
+    throw failure(
+      'image_digest',
+      `the ${what} image has ${found.bytes} bytes, its manifest says ${wanted.bytes}`,
+    );
   }
   const sha256 = found.hash.digest('hex');
   if (sha256 !== wanted.sha256) {

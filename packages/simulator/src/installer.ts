@@ -84,7 +84,8 @@ async function attempt(options: InstallerOptions, touched: { disk: boolean }): P
   report('verifying-grant', 0, 'checking the grant against this hardware');
   const grant = permission(options);
   const disk = options.diskOf(grant.disk);
-  if (disk === undefined) throw new InstallFailure('disk_refused', `no disk ${grant.disk.serial} is plugged in`);
+  if (disk === undefined)
+    throw new InstallFailure('disk_refused', `no disk ${grant.disk.serial} is plugged in`);
   if (Number(image.rawSizeBytes) > disk.identity.size_bytes) {
     throw new InstallFailure('disk_refused', `the image is larger than disk ${disk.identity.serial}`);
   }
@@ -96,7 +97,10 @@ async function attempt(options: InstallerOptions, touched: { disk: boolean }): P
     const found = await disk.sha256(Number(image.rawSizeBytes));
     options.signal.throwIfAborted();
     if (found !== image.rawSha256) {
-      throw new InstallFailure('disk_write', `the disk reads back as ${found}, written was ${image.rawSha256}`);
+      throw new InstallFailure(
+        'disk_write',
+        `the disk reads back as ${found}, written was ${image.rawSha256}`,
+      );
     }
     await options.at('disk-verified');
     report('personalising', 100, 'writing the settings of this host');
@@ -179,7 +183,12 @@ async function writeTo(
   return writer;
 }
 
-type Reporter = (phase: InstallProgress['phase'], percent: number, message: string, bytesDone?: number) => void;
+type Reporter = (
+  phase: InstallProgress['phase'],
+  percent: number,
+  message: string,
+  bytesDone?: number,
+) => void;
 
 function reporter(options: InstallerOptions, total: number): Reporter {
   let last = { phase: '', percent: 0 };

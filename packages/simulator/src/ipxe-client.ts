@@ -59,10 +59,13 @@ export async function runIpxe(options: IpxeClientOptions): Promise<IpxeOutcome> 
 
 /** `${name}` and `${name:type}`; only MAC addresses have a type that changes their look (hexhyp). */
 export function expandSettings(text: string, settings: IpxeSettings): string {
-  return text.replace(/\$\{([^}:]*)(?::([a-z0-9]+))?\}/g, (_whole, name: string, type: string | undefined) => {
-    const value = settings.get(name) ?? '';
-    return type === 'hexhyp' ? value.replaceAll(':', '-') : value;
-  });
+  return text.replace(
+    /\$\{([^}:]*)(?::([a-z0-9]+))?\}/g,
+    (_whole, name: string, type: string | undefined) => {
+      const value = settings.get(name) ?? '';
+      return type === 'hexhyp' ? value.replaceAll(':', '-') : value;
+    },
+  );
 }
 
 type Drive = IpxeOutcome | { readonly kind: 'chained'; readonly script: string };
@@ -144,7 +147,10 @@ async function perform(
   }
 }
 
-function startKernel(kernel: { commandLine: string; bytes: number }, initrds: readonly Uint8Array[]): IpxeOutcome {
+function startKernel(
+  kernel: { commandLine: string; bytes: number },
+  initrds: readonly Uint8Array[],
+): IpxeOutcome {
   return { kind: 'kernel', commandLine: kernel.commandLine, kernelBytes: kernel.bytes, initrds };
 }
 

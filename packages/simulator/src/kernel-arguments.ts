@@ -31,7 +31,13 @@ export function readKernelArguments(commandLine: string): ArgumentsReading {
   const taskId = values.get('task') ?? '';
   const ticket = values.get('ticket') ?? '';
   const mac = readMacAddress(values.get('mac') ?? '');
-  if (isRegionId(regionId) && ADDRESS.test(address) && isTaskId(taskId) && ticket !== '' && mac !== undefined) {
+  if (
+    isRegionId(regionId) &&
+    ADDRESS.test(address) &&
+    isTaskId(taskId) &&
+    ticket !== '' &&
+    mac !== undefined
+  ) {
     return { regionId, address, taskId, ticket, mac };
   }
   const wrong: [string, boolean, string][] = [
@@ -42,8 +48,6 @@ export function readKernelArguments(commandLine: string): ArgumentsReading {
     ['mac', mac !== undefined, 'a MAC address'],
   ];
   return {
-    problems: wrong
-      .filter(([, right]) => !right)
-      .map(([name, , rule]) => `${PREFIX}${name} must be ${rule}`),
+    problems: wrong.filter(([, right]) => !right).map(([name, , rule]) => `${PREFIX}${name} must be ${rule}`),
   };
 }

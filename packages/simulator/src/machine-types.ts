@@ -58,15 +58,7 @@ export interface MachineHooks {
 }
 
 export type MachineStage =
-  | 'power'
-  | 'firmware'
-  | 'dhcp'
-  | 'loader'
-  | 'script'
-  | 'kernel'
-  | 'agent'
-  | 'disk'
-  | 'check-in';
+  'power' | 'firmware' | 'dhcp' | 'loader' | 'script' | 'kernel' | 'agent' | 'disk' | 'check-in';
 
 export interface MachineEvent {
   /** Milliseconds since the epoch. */

@@ -55,8 +55,7 @@ export function createMachine(options: MachineOptions): Machine {
   };
   if (state.hardware.disks.length === 0) throw new RangeError('diskCount must be at least 1');
   state.hardware.disks.forEach(plug);
-  const plugged = (): VirtualDisk[] =>
-    state.hardware.disks.flatMap((disk) => disks.get(disk.serial) ?? []);
+  const plugged = (): VirtualDisk[] => state.hardware.disks.flatMap((disk) => disks.get(disk.serial) ?? []);
   const cut = (then: PowerCut['then']): void => state.power?.abort(new PowerCut(then));
 
   const machine: Machine = {

@@ -12,7 +12,10 @@ import { downloadByTftp } from './tftp-client';
 
 const TFTP_PORT = 69;
 /** EDK2 asks for windows (RFC 7440), PC ROMs do not know them. */
-const TFTP_WISHES = { bios: { blksize: 1456, windowsize: 1 }, uefi: { blksize: 1468, windowsize: 4 } } as const;
+const TFTP_WISHES = {
+  bios: { blksize: 1456, windowsize: 1 },
+  uefi: { blksize: 1468, windowsize: 4 },
+} as const;
 
 type Failed = Extract<IpxeOutcome, { kind: 'failed' }>;
 
@@ -25,7 +28,10 @@ export async function networkBoot(options: BootOptions): Promise<IpxeOutcome> {
   const lease = await lease4(options, 'ipxe');
   if ('kind' in lease) return lease;
   if (!/^https?:\/\//.test(lease.bootFile)) {
-    return { kind: 'failed', reason: `iPXE was offered ${JSON.stringify(lease.bootFile)}, which is no script URL` };
+    return {
+      kind: 'failed',
+      reason: `iPXE was offered ${JSON.stringify(lease.bootFile)}, which is no script URL`,
+    };
   }
   await options.at('script-run');
   return runIpxe({

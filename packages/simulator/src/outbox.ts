@@ -30,8 +30,7 @@ export function enqueue(outbox: Outbox, message: OutboxMessage): Outbox {
 
 /** The region stored this message. */
 export function acknowledge(outbox: Outbox, seq: number): Outbox {
-  const done = (entry: Entry): boolean =>
-    entry.seq === seq || (isFleeting(entry.message) && entry.seq < seq);
+  const done = (entry: Entry): boolean => entry.seq === seq || (isFleeting(entry.message) && entry.seq < seq);
   return { ...outbox, unacknowledged: outbox.unacknowledged.filter((entry) => !done(entry)) };
 }
 

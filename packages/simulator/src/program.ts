@@ -72,6 +72,7 @@ function fleetComponent(
           machine: () => ({
             rom: config.rom,
             firmware: config.firmware,
+            timeScale: config.timeScalePercent / 100,
             lifeMs: config.lifeMinutes * 60_000,
           }),
           onEvent: (mac, { boot, stage, detail, data }) =>

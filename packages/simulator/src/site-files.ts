@@ -23,7 +23,8 @@ export function readSiteFiles(initramfsFiles: readonly Uint8Array[]): SiteFiles 
   const files = new Map(initramfsFiles.flatMap((bytes) => [...readInitramfs(bytes)]));
   const text = (name: string): string => {
     const bytes = files.get(name);
-    if (bytes === undefined) throw new Error(`no initramfs of this boot holds ${name}; the region must append it`);
+    if (bytes === undefined)
+      throw new Error(`no initramfs of this boot holds ${name}; the region must append it`);
     return Buffer.from(bytes).toString('utf8');
   };
   return { ca: text(CA), grantKey: readGrantKey(text(GRANT_KEY)), ...readSite(text(SITE)) };

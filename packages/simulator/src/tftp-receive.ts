@@ -28,8 +28,7 @@ export interface ReceiveState {
 }
 
 export type ReceiveEvent =
-  | { readonly kind: 'packet'; readonly packet: TftpPacket }
-  | { readonly kind: 'timeout' };
+  { readonly kind: 'packet'; readonly packet: TftpPacket } | { readonly kind: 'timeout' };
 
 export type ReceiveEffect =
   | { readonly kind: 'send'; readonly packet: TftpPacket }
@@ -97,11 +96,22 @@ function onOack(state: ReceiveState, options: TftpOptionList): ReceiveStep {
     const found = options.find(([spelled]) => spelled.toLowerCase() === name);
     return found === undefined ? undefined : Number(found[1]);
   };
-  const blksize = value('blksize') ?? DEFAULT_BLKSIZE;
-  const windowsize = value('windowsize') ?? 1;
-  const size = value('tsize');
-  if (!(blksize >= 8 && blksize <= state.wish.blksize) || !(windowsize >= 1 && windowsize <= state.wish.windowsize)) {
-    return fail(state, `the server negotiated blksize ${blksize}, windowsize ${windowsize}, more than was asked for`);
+  const {
+    blksize = DEFAULT_BLKSIZE,
+    windowsize = 1,
+    size,
+  } = {
+    blksize: value('blksize'),
+    windowsize: value('windowsize'),
+    size: value('tsize'),
+  };
+  /** An option that the server left out keeps its default, which may be more than was asked for. */
+  const mostBlksize = Math.max(state.wish.blksize, value('blksize') === undefined ? DEFAULT_BLKSIZE : 0);
+  if (!isWithin(blksize, 8, mostBlksize) || !isWithin(windowsize, 1, state.wish.windowsize)) {
+    return fail(
+      state,
+      `the server says blksize ${blksize}, windowsize ${windowsize}, which was not asked for`,
+    );
   }
   if (size !== undefined && !(size >= 0 && size <= LARGEST_FILE_BYTES)) {
     return fail(state, `the server announced ${size} bytes`);
@@ -111,6 +121,10 @@ function onOack(state: ReceiveState, options: TftpOptionList): ReceiveStep {
     state: size === undefined ? next : { ...next, announcedBytes: size },
     effects: [{ kind: 'send', packet: { kind: 'ACK', block: 0 } }, { kind: 'arm' }],
   };
+}
+
+function isWithin(value: number, least: number, most: number): boolean {
+  return value >= least && value <= most;
 }
 
 function onData(state: ReceiveState, block: number, data: Uint8Array): ReceiveStep {
@@ -153,7 +167,9 @@ function onWrongBlock(state: ReceiveState, block: number): ReceiveStep {
 
 function onTimeout(state: ReceiveState): ReceiveStep {
   if (state.tries + 1 >= MOST_TRIES) return fail(state, `silence after ${state.bytes} bytes`);
-  const again: ReceiveEffect = state.started ? ackOf(state) : { kind: 'send', packet: readRequest(state.wish) };
+  const again: ReceiveEffect = state.started
+    ? ackOf(state)
+    : { kind: 'send', packet: readRequest(state.wish) };
   return { state: { ...state, tries: state.tries + 1, unacked: 0 }, effects: [again, { kind: 'arm' }] };
 }
 

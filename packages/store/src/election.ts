@@ -4,12 +4,12 @@
  * whatever the deposed one believes. The key alone guards no side effect outside the store; session.alive() is for those.
  * An unknown outcome is settled by looking: a leader key on our own lease is ours, however late the write landed.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LpmosError } from '@lpmos/core';
 import type { Fence, RegionId } from '@lpmos/core';
 import { regionKey } from './keys';
 import { absent } from './kv';
 import type { Kv, KvEntry } from './kv';
+import { pause } from './pause';
 import type { StoreLogger } from './range-watch';
 import type { Session } from './session';
 import { holdsFence } from './task-writes';
@@ -115,8 +115,4 @@ async function waitForChange(kv: Kv, key: string, current: KvEntry, signal: Abor
   const ended = watch.then((end) => (end.kind === 'closed' ? undefined : pause(RETRY_MS, any)));
   await Promise.race([ended, pause(LOOK_AGAIN_MS, any)]);
   stop.abort();
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -18,7 +18,7 @@ import { KvCompacted } from './kv';
 
 /** Texts of grpc-js and etcd; they carry no code of their own that would tell these cases apart. */
 const NEVER_SENT =
-  /No connection established|Channel closed before call started|Name resolution failed|Waiting for LB pick|waiting for name resolution|waiting for metadata filters/i;
+  /No connection established|Channel closed before call started|the client was already closed|Name resolution failed|Waiting for LB pick|waiting for name resolution|waiting for metadata filters/i;
 const REFUSED_BEFORE_PROPOSING =
   /etcdserver: (?:no leader|too many requests|mvcc: database space exceeded|request is too large)|transport: Error while dialing/;
 

@@ -4,10 +4,10 @@
  * (etcd issues 17529, 18089), so every list is compared and a difference is repaired, counted and said.
  * Never gives up: `start` resolves with the first list or with the signal. Backs off 50 ms to 3 s with jitter.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '@lpmos/core';
 import { readRange } from './kv';
 import type { KeyRange, Kv, WatchEnd } from './kv';
+import { pause } from './pause';
 import { createRangeCache } from './range-cache';
 import type { RangeCache, RangeCacheWriter } from './range-cache';
 
@@ -201,8 +201,4 @@ function heard(loop: Loop): void {
 function backoffMs(failures: number): number {
   const ceiling = Math.min(BACKOFF_MOST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(failures, 10));
   return ceiling / 2 + (Math.random() * ceiling) / 2;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -88,7 +88,10 @@ function versionedCodec<T extends object>(check: Check): Codec<T> {
 /** What could not be read back is never written: one such document would hide its whole task from every reader. */
 function readable<T>(value: T, problem: string | undefined): T {
   if (problem === undefined) return value;
-  throw new LpmosError({ code: 'internal', message: `A document that nobody could read was not written: ${problem}` });
+  throw new LpmosError({
+    code: 'internal',
+    message: `A document that nobody could read was not written: ${problem}`,
+  });
 }
 
 function parse<T>(key: string, stored: string, check: Check): T {

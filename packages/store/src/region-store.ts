@@ -64,17 +64,17 @@ export function createRegionStore({ kv }: { readonly kv: Kv }): RegionStore {
       return views.sort((a, b) => (a.metadata.id < b.metadata.id ? -1 : 1));
     },
     readRegion: async (id) => (await readViews(kv, [id]))[0],
-    heartbeat: ({ fence, nowMs, leaseId }) => {
+    heartbeat: async ({ fence, nowMs, leaseId }) => {
       const key = regionKey(fence.regionId, 'client/heartbeat');
       return fenced(kv, fence, [{ op: 'put', key, value: codecs.heartbeat.encode(isoTime(nowMs)), leaseId }]);
     },
-    putCapabilities: (capabilities, fence) => {
+    putCapabilities: async (capabilities, fence) => {
       const key = regionKey(fence.regionId, 'client/capabilities');
       return fenced(kv, fence, [{ op: 'put', key, value: codecs.capabilities.encode(capabilities) }]);
     },
-    putClientStatus: (status, fence) =>
+    putClientStatus: async (status, fence) =>
       fenced(kv, fence, [{ op: 'put', key: regionKey(fence.regionId, 'client/status'), value: status }]),
-    putAgent: (agent, fence) => fenced(kv, fence, sightingWrites(agent)),
+    putAgent: async (agent, fence) => fenced(kv, fence, sightingWrites(agent)),
   };
 }
 

@@ -4,10 +4,10 @@
  * Never by a library's event: that one was measured at twice the TTL, when the server had long given the key to another.
  * After a pause of the process `alive` is right at once, because it compares clocks and waits for no timer.
  */
-import { setTimeout as sleep } from 'node:timers/promises';
 import { LpmosError } from '@lpmos/core';
 import type { Clock } from '@lpmos/core';
 import type { Kv } from './kv';
+import { pause } from './pause';
 import type { StoreLogger } from './range-watch';
 
 export interface SessionOptions {
@@ -108,8 +108,4 @@ async function watchClock(
 
 function lostError(why: string): LpmosError {
   return new LpmosError({ code: 'unavailable', message: `The session is over: ${why}` });
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined);
 }

@@ -4,7 +4,8 @@
  * `unknown` is passed on as it is: only the caller can read and decide, and the same guarded write may be sent again.
  * Loops are bounded: a creation that keeps meeting a changing guard ends as `conflict`.
  */
-import { isTerminal, LpmosError, withChange } from '@lpmos/core';
+import { createHash } from 'node:crypto';
+import { isTerminal, LpmosError, regionTag, tagOfTask, transition, withChange } from '@lpmos/core';
 import type {
   Clock,
   Fence,
@@ -38,24 +39,49 @@ export function createTaskStore({ kv, clock }: TaskStoreOptions): TaskStore {
   const lease = createIdempotencyLease({ kv, clock });
   return {
     create: async (task) => {
+      const foreign = foreignTag(task);
+      if (foreign !== undefined) return refused(foreign);
       try {
         return await create(kv, lease, task);
       } catch (error) {
-        // Only reads and lease grants throw, and both come before or after a transaction that certainly wrote nothing.
+        // Codecs, reads and lease grants throw, each before or after a transaction that certainly wrote nothing.
         return refused(LpmosError.from(error));
       }
     },
-    commit: (task, change, fence) => guarded(task, fence, () => commit(kv, task, change, fence)),
-    putProgress: (task, progress: TaskProgress, fence) => {
-      const txn = documentTxn(task, 'progress', codecs.progress.encode(progress), fence);
-      return guarded(task, fence, async () => writtenDocument(task, fence, await kv.txn(txn)));
+    commit: (task, change, fence) => {
+      const offTable = notAnEdge(task, change);
+      if (offTable !== undefined) return Promise.resolve(refused(offTable));
+      return guarded(task, fence, () => commit(kv, task, change, fence));
     },
-    putLogs: (task, logs, fence) => {
-      const txn = documentTxn(task, 'logs', tailOf(logs), fence);
-      return guarded(task, fence, async () => writtenDocument(task, fence, await kv.txn(txn)));
-    },
+    putProgress: (task, progress: TaskProgress, fence) =>
+      guarded(task, fence, async () => {
+        const txn = documentTxn(task, 'progress', codecs.progress.encode(progress), fence);
+        return writtenDocument(task, fence, await kv.txn(txn));
+      }),
+    putLogs: (task, logs, fence) =>
+      guarded(task, fence, async () => {
+        const txn = documentTxn(task, 'logs', tailOf(logs), fence);
+        return writtenDocument(task, fence, await kv.txn(txn));
+      }),
     read: async (id) => (await readTask(kv, id))?.task,
   };
+}
+
+/** A task whose id lies outside its region's key range would never be seen by that region. */
+function foreignTag({ metadata: { id, region_id } }: NewTask): LpmosError | undefined {
+  const tag = regionTag(region_id, (bytes) => createHash('sha256').update(bytes).digest());
+  if (tagOfTask(id) === tag) return undefined;
+  const message = `Task id ${id} does not begin with ${tag}, the tag of region ${region_id}`;
+  return new LpmosError({ code: 'internal', message });
+}
+
+/** The last check before the disk: whatever a caller computed, only edges of the table are written. */
+function notAnEdge({ metadata: { id }, status }: TaskRecord, change: TaskChange): LpmosError | undefined {
+  const { event } = change.timeline;
+  const outcome = event === 'task_created' ? undefined : transition(status, event);
+  if (outcome?.kind === 'move' && outcome.to === change.status) return undefined;
+  const message = `Task ${id} is ${status}; "${event}" does not lead from there to ${change.status}`;
+  return new LpmosError({ code: 'not_allowed_in_state', message, details: { task_id: id, status } });
 }
 
 function refused(error: LpmosError): WriteOutcome<never> {
@@ -227,6 +253,7 @@ async function guarded<T>(
   try {
     return await write();
   } catch (error) {
+    // Codecs throw before anything is sent; a Kv's transaction tells its outcome and never throws.
     return refused(LpmosError.from(error));
   }
 }

@@ -1,6 +1,6 @@
 /**
  * What the foreign-client tests of netboot share: finding a client, running it, and bytes that show every misplacement.
- * A missing client is said aloud with how to get it, never skipped in silence.
+ * A missing client has a reason with the way to get it; nothing is skipped in silence.
  */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -16,14 +16,13 @@ export function patternBytes(sizeBytes: number): Buffer {
   return bytes;
 }
 
-/** Is the program there? Prints why its tests are skipped when it is not. */
-export function hasClient(program: string, debianPackage: string): boolean {
+/** Why the tests of a client must be left out, and how to get it; undefined when it is here. */
+export function missingClient(program: string, debianPackage: string): string | undefined {
   try {
     execFileSync('sh', ['-c', `command -v ${program}`], { stdio: 'ignore' });
-    return true;
+    return undefined;
   } catch {
-    process.stderr.write(`skipped: no ${program} here; install it with "apt-get install ${debianPackage}"\n`);
-    return false;
+    return `no ${program} here; install it with "apt-get install ${debianPackage}"`;
   }
 }
 

@@ -9,62 +9,19 @@ import { gzipSync } from 'node:zlib';
 import { Server, ServerCredentials, status } from '@grpc/grpc-js';
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import { sign } from 'jsonwebtoken';
-import { createTaskId, hardwareDigest, identityOf, regionTag } from '@lpmos/core';
-import type { BootDecision, GrantClaims, HardwareReport, MacAddress, RegionId, TaskId } from '@lpmos/core';
-import {
-  bootScript,
-  createBootHttpServer,
-  createDhcpServer,
-  createFileTable,
-  createMemoryAssets,
-  createTftpServer,
-  openUdpSocket,
-  renderIpxeScript,
-} from '@lpmos/netboot';
-import type { BootEvent } from '@lpmos/netboot';
+import { hardwareDigest, identityOf, regionTag } from '@lpmos/core';
+import type { BootDecision, GrantClaims, HardwareReport, MacAddress, RegionId } from '@lpmos/core';
 import { AgentServiceService, hardwareFromWire } from '@lpmos/proto';
-import type { AgentServiceServer, InstallResult, SessionRequest, SessionResponse } from '@lpmos/proto';
-import { openRelaySocket } from '@lpmos/simulator';
-import type { RelaySocket } from '@lpmos/simulator';
-import { systemClock } from '@lpmos/runtime';
+import type { AgentServiceServer, SessionRequest, SessionResponse } from '@lpmos/proto';
+import { startScriptedNetboot } from './scripted-netboot';
+import { newScriptedTask } from './scripted-task';
+import type { ScriptedRegionOptions, ScriptedTask } from './scripted-task';
 import { makeTestTls } from './simulator-tls';
 import { writeNewc } from './newc-archive';
-
-export type ScriptedState = 'waiting' | 'approved' | 'installing' | 'completed' | 'failed' | 'rejected';
-
-export interface ScriptedTask {
-  readonly id: TaskId;
-  state: ScriptedState;
-  attempt: number;
-  digest?: string;
-  reports: HardwareReport[];
-  results: InstallResult[];
-  percents: number[];
-  cancelled: string[];
-  hellos: ('ticket' | 'sessionToken')[];
-  checkIns: unknown[];
-  lastOrder?: SessionResponse['message'];
-}
-
-export interface ScriptedRegionOptions {
-  /** What the approver says about a report; `later` leaves the machine waiting. */
-  readonly approve?: (report: HardwareReport) => 'approve' | 'reject' | 'later';
-  /** Changes the claims before they are signed. */
-  readonly claims?: (claims: GrantClaims) => GrantClaims;
-  /** Signs with another key than the one of the site files. */
-  readonly foreignKey?: boolean;
-  /** Bytes that are served as the image instead of the right ones. */
-  readonly imageServed?: (compressed: Buffer) => Buffer;
-  readonly rawSize?: number;
-  readonly siteFiles?: 'none';
-  readonly budget?: number;
-  readonly decide?: (mac: MacAddress) => BootDecision | undefined;
-}
 
 type Call = ServerDuplexStream<SessionRequest, SessionResponse>;
 const SERVER_NAME = 'region.lab.lpmos.internal';
 const ADDRESS = '127.0.0.1';
-export const LOADER = randomBytes(70_001);
 const TLS = makeTestTls(SERVER_NAME);
 
 export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
@@ -73,13 +30,15 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
   const digestOf = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
   const keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const foreign = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const raw = Buffer.concat([randomBytes(1024 * 1024 + 77), Buffer.alloc((options.rawSize ?? 3_000_000) - 1_048_653)]);
+  const raw = Buffer.concat([
+    randomBytes(1024 * 1024 + 77),
+    Buffer.alloc((options.rawSize ?? 3_000_000) - 1_048_653),
+  ]);
   const compressed = gzipSync(raw);
   const served = options.imageServed?.(compressed) ?? compressed;
   const tasks = new Map<string, ScriptedTask>();
   const tickets = new Map<string, ScriptedTask>();
   const sessions = new Map<string, { task: ScriptedTask; acknowledged: number; token: string }>();
-  const bootEvents: BootEvent[] = [];
   const problems: string[] = [];
 
   const decide = (mac: MacAddress): BootDecision => {
@@ -87,7 +46,8 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
     if (special !== undefined) return special;
     const task = tasks.get(mac);
     if (task === undefined) return { kind: 'silent', reason: 'no task' };
-    if (['completed', 'failed', 'rejected'].includes(task.state)) return { kind: 'local-disk', reason: task.state };
+    if (['completed', 'failed', 'rejected'].includes(task.state))
+      return { kind: 'local-disk', reason: task.state };
     const purpose = task.state === 'waiting' ? 'report' : 'install';
     return { kind: 'agent', purpose, taskId: task.id, reason: task.state };
   };
@@ -102,7 +62,7 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
       sub: task.id,
       hardware_digest: hardwareDigest(report, sha256),
       disk: identityOf(disk),
-      image_digest: `sha256:${digestOf(raw)}`,
+      image_digest: `sha256:${options.image?.rawSha256 ?? digestOf(raw)}`,
       write_budget: options.budget ?? 3,
       iat: seconds,
       exp: seconds + 3600,
@@ -111,7 +71,11 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
     return sign(options.claims?.(claims) ?? claims, key, { algorithm: 'ES256' });
   };
 
-  const onReport = (task: ScriptedTask, report: HardwareReport, say: (m: SessionResponse['message']) => void): void => {
+  const onReport = (
+    task: ScriptedTask,
+    report: HardwareReport,
+    say: (m: SessionResponse['message']) => void,
+  ): void => {
     task.reports.push(report);
     const digest = hardwareDigest(report, sha256);
     if (task.state === 'waiting') {
@@ -132,8 +96,8 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
       value: {
         attempt: task.attempt,
         grant: grantOf(task, approved),
-        image: {
-          url: `http://${ADDRESS}:${httpPort}/images/debian.raw.gz`,
+        image: options.image ?? {
+          url: netboot.imageUrl,
           rawSha256: digestOf(raw),
           rawSizeBytes: String(raw.length),
           compressedSha256: digestOf(compressed),
@@ -208,10 +172,13 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
     call.on('data', (request: SessionRequest) => {
       if (id !== undefined) return onMessage(id, request, call);
       const hello = request.message?.$case === 'hello' ? request.message.value : undefined;
-      const refuse = (details: string): void => void call.emit('error', { code: status.UNAUTHENTICATED, details });
+      const refuse = (details: string): void =>
+        void call.emit('error', { code: status.UNAUTHENTICATED, details });
       if (hello?.proof === undefined || request.seq !== '0') return refuse('no hello');
       const { proof } = hello;
-      let found = [...sessions].find(([, each]) => proof.$case === 'sessionToken' && each.token === proof.value);
+      let found = [...sessions].find(
+        ([, each]) => proof.$case === 'sessionToken' && each.token === proof.value,
+      );
       if (proof.$case === 'ticket') {
         const task = tickets.get(proof.value);
         tickets.delete(proof.value);
@@ -251,7 +218,9 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
     { cert_chain: Buffer.from(TLS.cert), private_key: Buffer.from(TLS.key) },
   ]);
   const grpcPort = await new Promise<number>((resolve, reject) => {
-    gateway.bindAsync(`${ADDRESS}:0`, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
+    gateway.bindAsync(`${ADDRESS}:0`, credentials, (error, port) =>
+      error === null ? resolve(port) : reject(error),
+    );
   });
 
   const checkIn = createServer({ cert: TLS.cert, key: TLS.key }, (request, response) => {
@@ -268,117 +237,47 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
   await new Promise<void>((resolve) => checkIn.listen(0, ADDRESS, resolve));
   const checkInPort = (checkIn.address() as AddressInfo).port;
 
-  const asset = (bytes: Uint8Array) => ({ bytes, etag: `"${digestOf(bytes).slice(0, 16)}"` });
   const site = gzipSync(
     writeNewc({
       'lpmos/site/ca.pem': TLS.ca,
-      'lpmos/site/grant.pem': keys.publicKey.export({ type: 'spki', format: 'pem' }) as string,
-      'lpmos/site/site.json': JSON.stringify({ schema_version: 1, region_id: region, tls_server_name: SERVER_NAME }),
+      'lpmos/site/grant.pem': keys.publicKey.export({ type: 'spki', format: 'pem' }),
+      'lpmos/site/site.json': JSON.stringify({
+        schema_version: 1,
+        region_id: region,
+        tls_server_name: SERVER_NAME,
+      }),
     }),
   );
-  const initramfs = randomBytes(2 * 1024 * 1024);
-  const http = createBootHttpServer({
-    address: ADDRESS,
-    port: 0,
-    decider: { decide },
-    clock: systemClock,
-    onEvent: (event) => bootEvents.push(event),
-    assets: createMemoryAssets(
-      new Map([
-        ['vmlinuz', asset(randomBytes(600_000))],
-        ['initramfs.img', asset(initramfs)],
-        ['site.img', asset(site)],
-      ]),
-    ),
-    images: createMemoryAssets(new Map([['debian.raw.gz', asset(served)]])),
-    scripts: {
-      bootScript: ({ mac, decision }) => {
-        const base = `http://${ADDRESS}:${httpPort}/boot`;
-        const ticket = randomBytes(12).toString('hex');
-        const task = tasks.get(mac);
-        if (task !== undefined && decision.kind === 'agent') tickets.set(ticket, task);
-        const initrdUrls = [`${base}/assets/initramfs.img`, `${base}/assets/site.img`];
-        return renderIpxeScript(
-          bootScript(decision, {
-            machine: mac,
-            region,
-            retry: { url: `${base}/menu.ipxe?mac=${mac}`, seconds: 1, attempts: 3, jitter: 0.5 },
-            agent: {
-              kernelUrl: `${base}/assets/vmlinuz`,
-              initrdUrls: options.siteFiles === 'none' ? initrdUrls.slice(0, 1) : initrdUrls,
-              kernelArguments: [
-                ['console', 'ttyS0'],
-                ['lpmos.region', region],
-                ['lpmos.agent', `${ADDRESS}:${grpcPort}`],
-                ['lpmos.task', task?.id ?? ''],
-                ['lpmos.ticket', ticket],
-                ['lpmos.mac', mac],
-              ],
-            },
-          }),
-        );
-      },
+  const netboot = await startScriptedNetboot({
+    decide,
+    image: served,
+    ...(options.siteFiles === 'none' ? {} : { site }),
+    kernelArguments: (mac, decision) => {
+      const ticket = randomBytes(12).toString('hex');
+      const task = tasks.get(mac);
+      if (task !== undefined && decision.kind === 'agent') tickets.set(ticket, task);
+      return [
+        ['console', 'ttyS0'],
+        ['lpmos.region', region],
+        ['lpmos.agent', `${ADDRESS}:${grpcPort}`],
+        ['lpmos.task', task?.id ?? ''],
+        ['lpmos.ticket', ticket],
+        ['lpmos.mac', mac],
+      ];
     },
   });
-  const { port: httpPort } = await http.start();
-
-  const tftp = createTftpServer({
-    address: ADDRESS,
-    port: 0,
-    files: createFileTable({ 'undionly.kpxe': LOADER, 'ipxe.efi': LOADER }),
-    onEvent: (event) => bootEvents.push(event),
-    clock: systemClock,
-  });
-  const { port: tftpPort } = await tftp.start();
-
-  const relay: RelaySocket = await openRelaySocket({ address: ADDRESS, port: 0 });
-  const dhcp = createDhcpServer({
-    decider: { decide },
-    clock: systemClock,
-    open: openUdpSocket({ serverAddress: ADDRESS, port: 0 }),
-    onEvent: (event) => bootEvents.push(event),
-    link: {
-      name: 'loopback',
-      serverAddress: ADDRESS,
-      subnet: '127.0.0.0/8',
-      pool: { first: '127.77.0.10', last: '127.77.3.250' },
-      dnsServers: [],
-      leaseSeconds: 600,
-      offerSeconds: 10,
-      reservations: [],
-      relays: [ADDRESS],
-      ports: { server: 67, client: 68, relay: relay.port },
-      boot: {
-        nextServer: ADDRESS,
-        loaders: { bios: 'undionly.kpxe', x64: 'ipxe.efi' },
-        scriptUrl: `http://${ADDRESS}:${httpPort}/boot/menu.ipxe?mac=\${net0/mac}&uuid=\${uuid}&platform=\${platform}`,
-      },
-      unknownClients: 'lease',
-    },
-  });
-  const dhcpAddress = await dhcp.start();
 
   return {
-    relay,
-    bootEvents,
+    relay: netboot.relay,
+    bootEvents: netboot.events,
     problems,
     raw,
     rawSha256: digestOf(raw),
-    loaderSha256: digestOf(LOADER),
-    network: { dhcpServer: dhcpAddress, clientAddress: ADDRESS, relayPort: relay.port, tftpPort },
-    leases: () => dhcp.leases(),
+    loaderSha256: netboot.loaderSha256,
+    network: netboot.network,
+    leases: netboot.leases,
     addTask(mac: string): ScriptedTask {
-      const task: ScriptedTask = {
-        id: createTaskId(regionTag(region, sha256), randomBytes(12)),
-        state: 'waiting',
-        attempt: 0,
-        reports: [],
-        results: [],
-        percents: [],
-        cancelled: [],
-        hellos: [],
-        checkIns: [],
-      };
+      const task = newScriptedTask(regionTag(region, sha256));
       tasks.set(mac, task);
       return task;
     },
@@ -390,10 +289,7 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
       gateway.forceShutdown();
       checkIn.closeAllConnections();
       await new Promise((resolve) => checkIn.close(resolve));
-      await dhcp.stop();
-      await tftp.stop();
-      await http.stop();
-      await relay.close();
+      await netboot.stop();
     },
   };
 }

@@ -22,7 +22,17 @@ export function makeTestTls(serverName: string): TestTls {
     openssl('req', '-x509', ...newKey, ...ca);
     openssl('req', ...newKey, '-subj', `/CN=${serverName}`, '-keyout', 'server.key', '-out', 'server.csr');
     writeFileSync(file('san.cnf'), `subjectAltName=DNS:${serverName}\n`);
-    const sign = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'san.cnf'];
+    const sign = [
+      '-CA',
+      'ca.pem',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-days',
+      '2',
+      '-extfile',
+      'san.cnf',
+    ];
     openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.pem', ...sign);
     const read = (name: string): string => readFileSync(file(name), 'utf8');
     return { ca: read('ca.pem'), cert: read('server.pem'), key: read('server.key') };

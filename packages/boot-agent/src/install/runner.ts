@@ -69,7 +69,7 @@ export async function runInstall(options: InstallOptions): Promise<InstallOutcom
   try {
     const disk = await granted(options, seen);
     await writeAndPersonalise(options, disk, seen);
-    say(options, 'done', 1, 1, 'installed');
+    say(options, 'done', 'installed');
     return {
       kind: 'success',
       message: `installed on ${disk.device} (serial ${disk.serial})`,
@@ -98,7 +98,7 @@ export async function runInstall(options: InstallOptions): Promise<InstallOutcom
 /** The disk that the grant names, found in hardware probed for this purpose. */
 async function granted(options: InstallOptions, seen: { report?: HardwareReport }): Promise<Disk> {
   const { order, reader, mac } = options;
-  say(options, 'verifying-grant', 0, 1, `attempt ${order.attempt}: checking the grant against this machine`);
+  say(options, 'verifying-grant', `attempt ${order.attempt}: checking the grant against this machine`);
   safePoint(options.signal);
   const report = await probeHardware({ reader, mac, nowMs: options.regionTimeMs() });
   seen.report = report;
@@ -114,12 +114,7 @@ async function granted(options: InstallOptions, seen: { report?: HardwareReport 
       nowSeconds: Math.floor(options.regionTimeMs() / 1000),
     },
   });
-  say(
-    options,
-    'verifying-grant',
-    1,
-    1,
-    `the grant allows ${disk.device} (${disk.model || disk.type}, serial ${disk.serial})`,
+  say(options, 'verifying-grant', `the grant allows ${disk.device} (${disk.model || disk.type}, serial ${disk.serial})`,
   );
   return disk;
 }
@@ -134,7 +129,7 @@ async function writeAndPersonalise(
   const target = await openTargetDisk({ reader, disk, neededBytes: image.rawSizeBytes });
   seen.target = target;
   const progress = (phase: InstallPhase, words: string) => (done: number) =>
-    say(options, phase, done, image.rawSizeBytes, words);
+    say(options, phase, words, [done, image.rawSizeBytes]);
   let partition;
   try {
     const writing = progress('writing', `writing the image to ${disk.device}`);
@@ -152,7 +147,7 @@ async function writeAndPersonalise(
     // Without this the bytes would come back from memory and prove nothing.
     await flushBuffers(reader, disk.device);
     await readBack({ target, image, signal, onBytes: progress('verifying', `reading ${disk.device} back`) });
-    say(options, 'personalising', 0, 1, `setting up host ${order.settings.hostname}`);
+    say(options, 'personalising', `setting up host ${order.settings.hostname}`);
     partition = partitionByLabel(await spanGptOverDisk(target), image.rootPartitionLabel);
   } catch (thrown) {
     // Refused or cancelled after the first block went out: such a disk must not boot half an answer.
@@ -180,14 +175,9 @@ async function flushBuffers(reader: HostReader, device: string): Promise<void> {
     throw new InstallFailure('disk_write', `flushing ${device} failed: ${output}; check the disk`);
 }
 
-function say(
-  options: InstallOptions,
-  phase: InstallPhase,
-  done: number,
-  total: number,
-  message: string,
-): void {
-  const percent = Math.floor((100 * done) / total);
-  const [bytesDone, bytesTotal] = phase === 'writing' || phase === 'verifying' ? [done, total] : [0, 0];
+function say(options: InstallOptions, phase: InstallPhase, message: string, bytes?: readonly [number, number]): void {
+  const [bytesDone, bytesTotal] = bytes ?? [0, 0];
+  const ended = phase === 'done';
+  const percent = bytesTotal > 0 ? Math.floor((100 * bytesDone) / bytesTotal) : ended ? 100 : 0;
   options.onProgress({ phase, percent, message, bytesDone, bytesTotal });
 }

@@ -81,7 +81,7 @@ async function* unpack(
   meter: Meter,
   image: ImageOrder,
 ): AsyncGenerator<Buffer> {
-  let sourceError: unknown;
+  let sourceError: Error | undefined;
   async function* metered(): AsyncGenerator<Buffer> {
     try {
       for await (const chunk of source) {
@@ -89,8 +89,8 @@ async function* unpack(
         yield chunk;
       }
     } catch (thrown) {
-      sourceError = thrown;
-      throw thrown;
+      sourceError = thrown instanceof Error ? thrown : new Error(reasonOf(thrown));
+      throw sourceError;
     }
   }
   const input = Readable.from(metered());

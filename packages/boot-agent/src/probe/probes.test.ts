@@ -225,14 +225,21 @@ describe('disks', () => {
       'status=none',
     ]);
     expect((await probeDisks(machine.reader))[0]?.contents.partitions[0]?.label).toBe('data');
-    execFileSync('dd', ['if=/dev/zero', `of=${file}`, 'bs=1M', 'seek=39', 'conv=notrunc', 'status=none']);
+    execFileSync('dd', [
+      'if=/dev/zero',
+      `of=${file}`,
+      'bs=1M',
+      'seek=39',
+      'count=1',
+      'conv=notrunc',
+      'status=none',
+    ]);
     expect((await probeDisks(machine.reader))[0]?.contents.partition_table).toBe('unreadable');
   });
 
   it('show logical partitions of an MBR', async () => {
     const file = machine.addDisk({ name: 'sda', bytes: 40 * MIB });
-    const table =
-      'label: dos\nsize=4MiB, type=83\nsize=20MiB, type=5\nsize=4MiB, type=83\nsize=4MiB, type=82\n';
+    const table = `label: dos\n${file}1: size=4MiB, type=83\n${file}2: size=20MiB, type=5\n${file}5: size=4MiB, type=83\n${file}6: size=4MiB, type=82\n`;
     execFileSync('sfdisk', ['-q', file], { input: table });
     const [disk] = await probeDisks(machine.reader);
     expect(disk?.contents.partition_table).toBe('mbr');

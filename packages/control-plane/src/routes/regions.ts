@@ -1,4 +1,4 @@
-/** Thin: regions. */
+/** Thin: from checked input to the use cases of regions and from their outcome to a body. Decides nothing. */
 import { REVISION_HEADER } from '@lpmos/api';
 import type { Handlers } from '../http/context';
 import { regionBody } from '../http/task-views';

@@ -225,6 +225,9 @@ describe('DHCPREQUEST', () => {
   ])('RENEWING and REBINDING: %s (D7, D8)', (_, leases, ciaddr, expected) => {
     const response = answerTo({ type: 'DHCPREQUEST', ciaddr }, { leases });
     expect(response.kind === 'reply' ? response.type : 'silence').toBe(expected);
+    // Who is refused may no longer use the address, so the refusal must reach it without.
+    if (expected === 'DHCPNAK')
+      expect(response).toMatchObject({ to: { address: '255.255.255.255', port: 68 } });
     if (expected !== 'DHCPACK' || response.kind !== 'reply') return;
     expect(response.to).toEqual({ address: ciaddr, port: 68 });
     expect(response.packet).toMatchObject({ ciaddr, yiaddr: ciaddr });

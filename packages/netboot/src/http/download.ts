@@ -30,6 +30,11 @@ export function createDownloads(clock: Clock): Downloads {
 
   const send = async (asset: OpenAsset, answer: AssetAnswer, download: DownloadRequest) => {
     const { response, report } = download;
+    const { socket } = download.request;
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    if (socket.destroyed) leave();
+    socket.once('close', leave);
     const startedMs = clock.monotonicMs();
     let sent = 0;
     active += 1;
@@ -40,6 +45,7 @@ export function createDownloads(clock: Clock): Downloads {
         lengthBytes: answer.lengthBytes,
         chunkBytes: chunkBytes(active, answer.lengthBytes),
         to: response,
+        gone: gone.signal,
         onSent: (bytes) => (sent += bytes),
       });
       response.end();
@@ -49,6 +55,7 @@ export function createDownloads(clock: Clock): Downloads {
       response.destroy();
       report('failed', error instanceof Error ? error.message : 'the download broke', sent);
     } finally {
+      socket.off('close', leave);
       active -= 1;
     }
   };

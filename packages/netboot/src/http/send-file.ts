@@ -26,6 +26,11 @@ export interface SendOptions {
   readonly lengthBytes: number;
   readonly chunkBytes: number;
   readonly to: Writable;
+  /**
+   * Aborted when the connection closes. The stream alone does not tell: an answer that waits behind another one on
+   * its connection (pipelining) has no socket yet, and its writes would wait for ever.
+   */
+  readonly gone: AbortSignal;
   /** Told after each piece that the kernel took. */
   readonly onSent: (bytes: number) => void;
 }
@@ -46,23 +51,23 @@ export async function sendBody(options: SendOptions): Promise<void> {
     if (done === lengthBytes && !(await asset.unchanged()))
       throw new Error('the file changed while it was sent');
     await inFlight;
-    inFlight = write(options.to, piece).then(() => options.onSent(piece.length));
+    inFlight = write(options.to, piece, options.gone).then(() => options.onSent(piece.length));
     // Awaited in the next turn; until then a failure must not count as unhandled.
     inFlight.catch(() => undefined);
   }
   await inFlight;
 }
 
-function write(to: Writable, piece: Uint8Array): Promise<void> {
+function write(to: Writable, piece: Uint8Array, gone: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    if (to.destroyed) {
-      reject(new Error('the client closed the connection'));
+    const left = () => reject(new Error('the client closed the connection or stopped reading'));
+    if (gone.aborted) {
+      left();
       return;
     }
-    const closed = () => reject(new Error('the client closed the connection or stopped reading'));
-    to.once('close', closed);
+    gone.addEventListener('abort', left, { once: true });
     to.write(piece, (error) => {
-      to.off('close', closed);
+      gone.removeEventListener('abort', left);
       if (error === null || error === undefined) resolve();
       else reject(error);
     });

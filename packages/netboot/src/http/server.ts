@@ -141,7 +141,7 @@ function boundedServer(limits: BootHttpLimits, handle: RequestListener): Server 
   );
   server.maxConnections = limits.maxConnections;
   // node's socket timeout looks at the kernel's progress too: a slow reader lives, one that stopped does not.
-  
+  server.timeout = limits.stalledMs;
   server.on('clientError', refuseBrokenRequest);
   return server;
 }

@@ -118,6 +118,8 @@ describe('silence', () => {
     const closed = stepTransfer(open, { kind: 'unreachable' });
     expect(end(closed)).toBe('failed');
     expect(kinds(stepTransfer(open, { kind: 'expired' }))).toEqual(['send-error', 'finish']);
+    // A peer that never answered may be a forged address: not even an ERROR goes there.
+    expect(kinds(stepTransfer(startTransfer(9, plain).state, { kind: 'expired' }))).toEqual(['finish']);
     expect(stepTransfer(closed.state, { kind: 'timeout' }).effects).toEqual([]);
   });
 });
