@@ -46,18 +46,18 @@ export function createNodeHostReader(options: { readonly root?: string } = {}): 
       const bytes = await readUpTo(at(path), 0, LARGEST_TEXT_BYTES);
       return bytes === undefined ? undefined : bytes.toString('utf8').replace(/^[\s\0]+|[\s\0]+$/g, '');
     },
-    readBytes: async (path, offset, length) => await readUpTo(at(path), offset, length),
+    readBytes: async (path, offset, length) => readUpTo(at(path), offset, length),
     listDir: async (path) =>
-      await readdir(at(path)).then(
+      readdir(at(path)).then(
         (names) => names.sort(),
         () => [],
       ),
     exists: async (path) =>
-      await access(at(path)).then(
+      access(at(path)).then(
         () => true,
         () => false,
       ),
-    readLink: async (path) => await readlink(at(path)).catch(() => undefined),
+    readLink: async (path) => readlink(at(path)).catch(() => undefined),
     async realPath(path) {
       const real = await realpath(at(path)).catch(() => undefined);
       const base = root === '' ? '' : await realpath(root).catch(() => root);
@@ -92,7 +92,7 @@ async function readUpTo(path: string, offset: number, length: number): Promise<B
 
 async function runCommand(argv: readonly [string, ...string[]], deadlineMs: number): Promise<CommandResult> {
   const [command, ...args] = argv;
-  return await new Promise((resolve) => {
+  return new Promise((resolve) => {
     execFile(
       command,
       args,

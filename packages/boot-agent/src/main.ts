@@ -10,7 +10,7 @@ const write = (text: string): void => void process.stdout.write(text);
 async function main(args: readonly string[]): Promise<number> {
   if (args.includes('--version')) return (write(`${version}\n`), 0);
   if (args.length > 0) return (write(`${USAGE.join('\n')}\n`), args.includes('--help') ? 0 : EXIT.config);
-  return await runBootAgent({
+  return runBootAgent({
     reader: createNodeHostReader(),
     version,
     write,

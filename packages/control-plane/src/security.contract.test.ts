@@ -325,11 +325,9 @@ describe('hostile bodies', () => {
     socket.write(
       `POST /api/v1/tasks HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${tokenFor()}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n`,
     );
-    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`;
-    await until(() => {
-      if (!closed && answer === '') socket.write(chunk);
-      return answer.includes('413');
-    });
+    // One byte more than the limit would do; what comes after it is never asked for.
+    for (let i = 0; i < 5; i += 1) socket.write(`4000\r\n${'x'.repeat(0x4000)}\r\n`);
+    await until(() => answer.includes(' 413 '), 4_000);
     await until(() => closed);
   });
 

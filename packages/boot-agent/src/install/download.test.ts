@@ -24,7 +24,7 @@ async function download(
     sizeBytes: body.length,
     sha256: sha256(body),
     signal: new AbortController().signal,
-    rules: { silenceMs: 300, mostTries: 3, backoff: { firstMs: 1, mostMs: 2 } },
+    rules: { silenceMs: 300, mostTries: 3, backoff: { firstMs: 1, ceilingMs: 2 } },
     random: () => 0,
     onTrouble: (message) => troubles.push(message),
     ...change,

@@ -5,8 +5,8 @@
  */
 import { get } from 'node:http';
 import type { IncomingMessage } from 'node:http';
-import { backoffMs, pause } from '../backoff';
-import type { BackoffRule } from '../backoff';
+import { backoffDelayMs, sleep } from '@lpmos/runtime';
+import type { BackoffPolicy } from '@lpmos/runtime';
 import { InstallFailure, reasonOf, safePoint } from './failure';
 
 export interface DownloadRules {
@@ -14,14 +14,14 @@ export interface DownloadRules {
   readonly silenceMs: number;
   /** Failed tries in a row without a single new byte before the download is given up. */
   readonly mostTries: number;
-  readonly backoff: BackoffRule;
+  readonly backoff: BackoffPolicy;
 }
 
 /** A region restarts within seconds and fails over within half a minute: ten tries of up to 10 s cover both. */
 export const DOWNLOAD_RULES: DownloadRules = {
   silenceMs: 30_000,
   mostTries: 10,
-  backoff: { firstMs: 500, mostMs: 10_000 },
+  backoff: { firstMs: 500, ceilingMs: 10_000 },
 };
 
 export interface DownloadOptions {
@@ -69,7 +69,7 @@ export async function* downloadImage(options: DownloadOptions): AsyncGenerator<B
         throw new InstallFailure('image_download', message, thrown);
       }
       options.onTrouble(`download interrupted ${where}: ${thrown.message}; resuming`);
-      await pause(backoffMs(rules.backoff, tries, options.random()), signal);
+      await sleep(backoffDelayMs(rules.backoff, tries - 1, options.random), signal);
     }
   }
 }
@@ -88,7 +88,7 @@ async function request(
   const headers: Record<string, string> = { 'accept-encoding': 'identity' };
   if (offset > 0) headers['range'] = `bytes=${offset}-`;
   if (offset > 0 && etag !== undefined) headers['if-range'] = etag;
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     // A connection of its own each time: the last one may be the broken one.
     const call = get(options.url, { headers, agent: false }, (response) => {
       clearTimeout(deadline);

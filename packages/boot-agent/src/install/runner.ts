@@ -114,7 +114,10 @@ async function granted(options: InstallOptions, seen: { report?: HardwareReport 
       nowSeconds: Math.floor(options.regionTimeMs() / 1000),
     },
   });
-  say(options, 'verifying-grant', `the grant allows ${disk.device} (${disk.model || disk.type}, serial ${disk.serial})`,
+  say(
+    options,
+    'verifying-grant',
+    `the grant allows ${disk.device} (${disk.model || disk.type}, serial ${disk.serial})`,
   );
   return disk;
 }
@@ -175,7 +178,12 @@ async function flushBuffers(reader: HostReader, device: string): Promise<void> {
     throw new InstallFailure('disk_write', `flushing ${device} failed: ${output}; check the disk`);
 }
 
-function say(options: InstallOptions, phase: InstallPhase, message: string, bytes?: readonly [number, number]): void {
+function say(
+  options: InstallOptions,
+  phase: InstallPhase,
+  message: string,
+  bytes?: readonly [number, number],
+): void {
   const [bytesDone, bytesTotal] = bytes ?? [0, 0];
   const ended = phase === 'done';
   const percent = bytesTotal > 0 ? Math.floor((100 * bytesDone) / bytesTotal) : ended ? 100 : 0;

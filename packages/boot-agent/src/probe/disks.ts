@@ -62,7 +62,7 @@ async function probeDisk(reader: HostReader, name: string): Promise<Disk | undef
     by_id: names.byId.slice(0, HARDWARE_LIMITS.byId),
     removable: (await reader.readFile(`${at}/removable`)) === '1' || (await isUsb(reader, at)),
     contents: await probeDiskContents({
-      readAt: async (offset, length) => await reader.readBytes(device, offset, length),
+      readAt: async (offset, length) => reader.readBytes(device, offset, length),
       sizeBytes,
       sectorSize: await logicalSectorSize(reader, name),
     }),

@@ -6,7 +6,7 @@
  */
 import { hardwareToWire } from '@lpmos/proto';
 import type { SessionRequest, Welcome } from '@lpmos/proto';
-import { backoffMs } from '../backoff';
+import { backoffDelayMs } from '@lpmos/runtime';
 import { acknowledge, acknowledgeUpTo, isPending, unacknowledged } from './outbox';
 import { leave, outcomeMessage, post } from './posting';
 import { cancelOrdered, installOrdered, rebootOrdered } from './orders';
@@ -14,7 +14,7 @@ import type { SessionEffect, SessionInput, SessionState, SessionStep } from './s
 import { linkAdvice } from './link-advice';
 
 /** For ever: a machine without orders has nothing better to do than to ask again. */
-const REDIAL = { firstMs: 500, mostMs: 10_000 };
+const REDIAL = { firstMs: 1000, ceilingMs: 10_000 };
 /** gRPC codes that say "not you": invalid argument, not found, permission denied, failed precondition, unauthenticated. */
 const REFUSALS: ReadonlySet<number> = new Set([3, 5, 7, 9, 16]);
 /** A region that just took over may not know us yet; after so many it will not. */
@@ -73,7 +73,8 @@ function broken(state: SessionState, input: Extract<SessionInput, { kind: 'broke
     const line = `region ${state.identity.regionId} refuses this session: ${input.reason}`;
     return leave(next, [{ kind: 'say', line }], 'a fresh ticket is needed', REFUSED_REBOOT_MS);
   }
-  const ms = backoffMs(REDIAL, failures, input.random);
+  // From half to the whole of the step: 0.5 s at least, 10 s at most.
+  const ms = backoffDelayMs(REDIAL, state.failures, () => input.random);
   const redial: SessionEffect = { kind: 'redial-after', ms };
   if (failures > SAID_FAILURES && failures % SAY_EVERY !== 0) return [next, [redial]];
   const seconds = (ms / 1000).toFixed(1);

@@ -99,14 +99,14 @@ export async function prepareBench(image: TestImage): Promise<Bench> {
     },
     diskDigest: () => sha256(readFileSync(disk)),
     start: async () =>
-      await runBootAgent({
+      runBootAgent({
         reader: machine.reader,
         version: '0.0.0-test',
         write: (text) => void written.push(text),
         nowMs: Date.now,
         random: () => 0,
         nonce: 'aa',
-        downloadRules: { silenceMs: 1000, mostTries: 4, backoff: { firstMs: 5, mostMs: 20 } },
+        downloadRules: { silenceMs: 1000, mostTries: 4, backoff: { firstMs: 5, ceilingMs: 20 } },
       }),
     order: async (change = {}) => {
       const value = installOf({ report: await report(), image, url: images.url, keys, change });

@@ -125,7 +125,7 @@ export async function startFakeRegion(certificates: SiteCertificates, port = 0):
     );
   });
   const next: FakeRegion['next'] = async (what, find) =>
-    await new Promise((resolve, reject) => {
+    new Promise((resolve, reject) => {
       const look = (): void => {
         const found = received.map(({ message }) => (message === undefined ? undefined : find(message)));
         const value = found.find((each) => each !== undefined);

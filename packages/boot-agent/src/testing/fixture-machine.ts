@@ -64,7 +64,7 @@ export function createFixtureMachine(): FixtureMachine {
   mkdirSync(join(root, 'mnt'));
   const run = async (argv: readonly [string, ...string[]]): Promise<CommandResult> => {
     commands.push(argv.join(' '));
-    return await Promise.resolve(answer({ root, argv, write }));
+    return Promise.resolve(answer({ root, argv, write }));
   };
   const reader: HostReader = { ...createNodeHostReader({ root }), run };
   return {

@@ -35,6 +35,7 @@ export async function dispatch<K extends OperationId>(
   const { request, response, requestId, logger } = exchange;
   const route = routeSpec(operationId);
   const principal = route.access === 'public' ? ANONYMOUS : authenticate(request, tokenRules);
+  authorize(principal, route);
   const body = route.body === undefined ? undefined : await readJsonBody(request);
   const input = checkInput<K>(route, { request, body });
   const answer = await handlers[operationId](input, { principal, requestId, logger, response });
