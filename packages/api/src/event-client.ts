@@ -86,6 +86,10 @@ async function* readOnce(
   if (reader === undefined) return;
   const parser = createEventParser();
   const decoder = new TextDecoder();
+  // Aborting the fetch is not enough: once its request object is garbage, Node 20's fetch no longer hears the signal,
+  // and a stream that was open for a while kept its process alive.
+  const cancel = (): void => void reader.cancel().catch(() => undefined);
+  signal.addEventListener('abort', cancel, { once: true });
   try {
     for (;;) {
       const chunk = await readWithin(reader, SILENCE_MS);
@@ -96,6 +100,8 @@ async function* readOnce(
       }
     }
   } finally {
+    cancel();
+    signal.removeEventListener('abort', cancel);
     link.abort();
   }
 }

@@ -137,6 +137,7 @@ export function spanDisk(gpt: Gpt, sizeBytes: number): Placement[] {
   const backupEntriesLba = lastLba - entriesSectors;
   primary.writeBigUInt64LE(BigInt(lastLba), AT.alternateLba);
   primary.writeBigUInt64LE(BigInt(backupEntriesLba - 1), AT.lastUsable);
+  primary.writeUInt32LE(headerCrc(primary), AT.headerCrc);
   const backup = Buffer.from(primary);
   backup.writeBigUInt64LE(BigInt(lastLba), AT.myLba);
   backup.writeBigUInt64LE(1n, AT.alternateLba);

@@ -71,7 +71,7 @@ async function enter(root: string, names: readonly string[], create: boolean): P
     if (facts === undefined) {
       if (!create) return undefined;
       await mkdir(at, { mode: NEW_DIRECTORY_MODE });
-    } else if (!facts.isDirectory() && !facts.isSymbolicLink()) {
+    } else if (!facts.isDirectory()) {
       const kind = facts.isSymbolicLink() ? 'a symbolic link' : 'no directory';
       throw new Error(
         `/${names.join('/')} of the image leads through ${at.slice(root.length)}, which is ${kind}`,

@@ -59,6 +59,7 @@ export async function writeImage(options: WriteOptions): Promise<void> {
   compressed.expect(image.compressedSizeBytes, image.compressedSha256, (problem) =>
     wrongCompressed(image, problem),
   );
+  raw.expect(image.rawSizeBytes, image.rawSha256, (problem) => wrongRaw(image, problem));
   await target.flush();
   safePoint(signal);
   if (firstBlock !== undefined) await target.write(firstBlock, 0);

@@ -10,7 +10,7 @@ import type { SessionState, SessionStep } from './session-state';
 
 export function installOrdered(state: SessionState, wire: Install): SessionStep {
   if (state.work === 'installing') {
-    
+    if (wire.attempt === state.attempt) return [state, []];
     return [
       state,
       [{ kind: 'say', line: `attempt ${wire.attempt} ordered while attempt ${state.attempt} runs: ignored` }],

@@ -51,7 +51,7 @@ export function acknowledge(outbox: Outbox, seq: number): Outbox {
     each.message.$case === 'progress' || each.message.$case === 'log';
   return {
     ...outbox,
-    pending: outbox.pending.filter((each) => each.seq > seq && !(fleeting(each) && each.seq < seq)),
+    pending: outbox.pending.filter((each) => each.seq !== seq && !(fleeting(each) && each.seq < seq)),
   };
 }
 
