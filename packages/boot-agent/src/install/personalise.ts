@@ -3,6 +3,7 @@
  * Nothing of the image is executed and none of its links is followed (installed-tree.ts).
  * Invariant: the file system is unmounted again, also after a failure; a result is only good once it is.
  */
+import { mkdir } from 'node:fs/promises';
 import type { MacAddress, TaskId } from '@lpmos/core';
 import type { HostReader } from '../host-reader';
 import { InstallFailure, reasonOf } from './failure';
@@ -26,6 +27,8 @@ export async function personalise(options: {
 }): Promise<void> {
   const { reader, device } = options;
   const mount = ['mount', '-t', 'ext4', '-o', 'rw,nosuid,nodev,noexec', device, MOUNT_POINT] as const;
+  // The ramdisk has no such folder until somebody mounts something.
+  await mkdir(reader.hostPath(MOUNT_POINT), { recursive: true });
   await must(reader, mount, COMMAND_MS);
   let failure: unknown;
   try {
