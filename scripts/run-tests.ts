@@ -65,7 +65,9 @@ async function runAll(): Promise<number> {
   const wanted = process.argv.slice(2);
   const unknown = wanted.filter((name) => !STAGES.some((stage) => stage.name === name));
   if (unknown.length > 0) {
-    process.stderr.write(`unknown stage ${unknown.join(', ')}; there are ${STAGES.map(({ name }) => name).join(', ')}\n`);
+    process.stderr.write(
+      `unknown stage ${unknown.join(', ')}; there are ${STAGES.map(({ name }) => name).join(', ')}\n`,
+    );
     return 2;
   }
   const stages = STAGES.filter(({ name }) => wanted.length === 0 || wanted.includes(name));
@@ -88,14 +90,19 @@ async function runAll(): Promise<number> {
 }
 
 function summarise(results: readonly (Counts & { readonly name: string })[]): number {
-  const sum = (pick: (counts: Counts) => number): number => results.reduce((total, counts) => total + pick(counts), 0);
+  const sum = (pick: (counts: Counts) => number): number =>
+    results.reduce((total, counts) => total + pick(counts), 0);
   process.stdout.write('\n');
   for (const { name, passed, failed, skipped } of results) {
-    process.stdout.write(`  ${name.padEnd(14)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped\n`);
+    process.stdout.write(
+      `  ${name.padEnd(14)} ${String(passed).padStart(5)} passed ${String(failed).padStart(4)} failed ${String(skipped).padStart(4)} skipped\n`,
+    );
   }
   const failed = sum((counts) => counts.failed);
   const skipped = sum((counts) => counts.skipped);
-  process.stdout.write(`\n${sum((counts) => counts.passed)} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`);
+  process.stdout.write(
+    `\n${sum((counts) => counts.passed)} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}\n`,
+  );
   return failed === 0 ? 0 : 1;
 }
 
@@ -123,7 +130,7 @@ async function runProgram(
   args: readonly string[],
   options: { readonly quietStdout?: boolean } = {},
 ): Promise<number> {
-  return await new Promise((resolve) => {
+  return new Promise((resolve) => {
     const child = spawn(command, [...args], {
       cwd: ROOT,
       stdio: ['ignore', options.quietStdout === true ? 'ignore' : 'inherit', 'inherit'],
@@ -139,7 +146,9 @@ async function runProgram(
 void runAll().then(
   (code) => process.exit(code),
   (thrown: unknown) => {
-    process.stderr.write(`npm test: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+    process.stderr.write(
+      `npm test: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`,
+    );
     process.stdout.write('0 passed, 1 failed\n');
     process.exit(1);
   },

@@ -21,6 +21,8 @@ export interface MachineDescription {
   readonly serial: string;
   readonly memoryMiB: number;
   readonly disk: MachineDisk;
+  /** Further disks, none of which is booted from. */
+  readonly extraDisks?: readonly MachineDisk[];
   readonly firmware: 'bios' | 'uefi';
   /** Name of an existing tap interface. */
   readonly tap: string;
@@ -48,13 +50,14 @@ function literal(value: string): string {
   return value.replaceAll(',', ',,');
 }
 
-function diskArguments(disk: MachineDisk, bootIndex: number): string[] {
+function diskArguments(disk: MachineDisk, number: number, bootIndex?: number): string[] {
   // Nothing in the lab outlives a crash of the host, so the host's page cache is flush enough.
-  const drive = `if=none,id=disk0,file=${literal(disk.path)},format=raw,cache=unsafe,discard=unmap`;
-  const common = `drive=disk0,serial=${literal(disk.serial)},bootindex=${bootIndex}`;
+  const drive = `if=none,id=disk${number},file=${literal(disk.path)},format=raw,cache=unsafe,discard=unmap`;
+  const order = bootIndex === undefined ? '' : `,bootindex=${bootIndex}`;
+  const common = `drive=disk${number},serial=${literal(disk.serial)}${order}`;
   const devices = {
     virtio: ['-device', `virtio-blk-pci,${common}`],
-    ahci: ['-device', 'ich9-ahci,id=ahci0', '-device', `ide-hd,bus=ahci0.0,${common}`],
+    ahci: ['-device', `ich9-ahci,id=ahci${number}`, '-device', `ide-hd,bus=ahci${number}.0,${common}`],
     nvme: ['-device', `nvme,${common}`],
   };
   return ['-drive', drive, ...devices[disk.bus]];
@@ -119,6 +122,7 @@ export function machineArguments(machine: MachineDescription, files: MachineFile
     'virtio-rng-pci',
     ...firmwareArguments(machine, files),
     ...networkArguments(machine, networkFirst ? 0 : 1),
-    ...diskArguments(machine.disk, networkFirst ? 1 : 0),
+    ...diskArguments(machine.disk, 0, networkFirst ? 1 : 0),
+    ...(machine.extraDisks ?? []).flatMap((disk, index) => diskArguments(disk, index + 1)),
   ];
 }

@@ -81,7 +81,9 @@ async function prepareFiles(options: MachineOptions): Promise<MachineFiles & { f
     qmpSocket: join(folder, 'qmp'),
     uefiVariables: `${options.disk.path}.uefi-variables`,
   };
-  await ensureDisk(options.disk.path, options.disk.sizeGiB * GIBIBYTE);
+  for (const { path, sizeGiB } of [options.disk, ...(options.extraDisks ?? [])]) {
+    await ensureDisk(path, sizeGiB * GIBIBYTE);
+  }
   if (options.firmware === 'uefi' && !existsSync(files.uefiVariables)) {
     await copyFile(OVMF_VARIABLES, files.uefiVariables);
   }

@@ -24,7 +24,7 @@ export function createCommandLine(options: {
     async show(...words) {
       process.stdout.write(`\n$ lpmos ${words.join(' ')}\n`);
       const child = spawn(process.execPath, argv(words), { stdio: 'inherit', env });
-      return await exitCode(child);
+      return exitCode(child);
     },
     async json(...words) {
       const child = spawn(process.execPath, argv([...words, '-o', 'json']), {
@@ -41,7 +41,7 @@ export function createCommandLine(options: {
 }
 
 async function exitCode(child: ReturnType<typeof spawn>): Promise<number> {
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code) => resolve(code ?? 1));
   });

@@ -107,7 +107,7 @@ async function powerOn(
   steps.begin(`power on the machine ${LAB_MACHINE.mac} (${accelerator.kind}: ${accelerator.reason})`);
   steps.note(`its console: ${consoleLog}`);
   marks.push({ name: 'power-on', atMs: Date.now() });
-  return await startMachine({
+  return startMachine({
     ...LAB_MACHINE,
     memoryMiB: args.memoryMiB,
     disk: { ...LAB_MACHINE.disk, path: join(dir, 'disk.raw') },

@@ -122,7 +122,7 @@ async function report(
 }
 
 async function order(stack: Stack, mac: string): Promise<{ readonly task_id: string }> {
-  return await stack.api.createTask({
+  return stack.api.createTask({
     region_id: 'lab',
     target_mac: mac,
     os_type: 'debian',

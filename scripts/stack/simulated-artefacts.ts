@@ -26,7 +26,12 @@ export function makeSimulatedArtefacts(options: {
   mkdirSync(ramdiskDir, { recursive: true });
   mkdirSync(imagesDir, { recursive: true });
   const kernel = pattern(KERNEL_BYTES, 'kernel');
-  const init = { kind: 'file', name: 'init', mode: 0o755, content: pattern(INITRAMFS_BYTES, 'initramfs') } as const;
+  const init = {
+    kind: 'file',
+    name: 'init',
+    mode: 0o755,
+    content: pattern(INITRAMFS_BYTES, 'initramfs'),
+  } as const;
   const initramfs = Buffer.from(encodeCpio([init]));
   writeFileSync(join(ramdiskDir, 'vmlinuz'), kernel);
   writeFileSync(join(ramdiskDir, 'initramfs.img'), initramfs);

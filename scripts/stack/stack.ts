@@ -35,6 +35,10 @@ export interface StackOptions {
   readonly kernelArguments?: string;
   readonly sessionSeconds?: number;
   readonly logLevel?: string;
+  /** Folder of the built programs; dist of the checkout by default. */
+  readonly programsDir?: string;
+  /** For tests that kill processes and never the kernel. */
+  readonly withoutFsync?: boolean;
   readonly onStep?: (text: string) => void;
   /** Every log line of the daemon, one JSON object each. */
   readonly onDaemonLine?: (line: string) => void;
@@ -53,12 +57,16 @@ export interface Stack {
   readonly keys: SiteKeys;
   readonly apiUrl: string;
   readonly api: ApiClient;
-  readonly etcd: RunningEtcd;
+  etcd: RunningEtcd;
   controlPlane: RunningChild;
   daemon: RunningChild;
   /** Ports that the daemon bound. */
   daemonPorts: Ports;
+  /** Again on the same data and port. */
+  startEtcd(): Promise<void>;
   startControlPlane(): Promise<void>;
+  /** One more replica over the same etcd, on a port of its own; who starts it stops it. */
+  startReplica(): Promise<{ readonly child: RunningChild; readonly port: number }>;
   startDaemon(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -70,7 +78,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   mkdirSync(dir, { recursive: true });
   const keys = await makeSiteKeys({ dir: join(dir, 'keys'), regionId: options.regionId });
   onStep('starting etcd');
-  const etcd = await startEtcd({ dir });
+  const withoutFsync = options.withoutFsync === true;
+  let etcd = await startEtcd({ dir, withoutFsync });
   onStep('starting the control plane');
   let controlPlane = await startControlPlane(options, keys, etcd.endpoint, options.ports.api);
   const apiPort = portsOf(controlPlane)['api'] ?? 0;
@@ -87,7 +96,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     keys,
     apiUrl,
     api,
-    etcd,
+    get etcd() {
+      return etcd;
+    },
     get controlPlane() {
       return controlPlane;
     },
@@ -96,6 +107,13 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     },
     get daemonPorts() {
       return daemonPorts;
+    },
+    async startEtcd() {
+      etcd = await startEtcd({ dir, withoutFsync, clientPort: etcd.clientPort });
+    },
+    async startReplica() {
+      const child = await startControlPlane(options, keys, etcd.endpoint, 0);
+      return { child, port: portsOf(child)['api'] ?? 0 };
     },
     async startControlPlane() {
       controlPlane = await startControlPlane(options, keys, etcd.endpoint, apiPort);
@@ -185,7 +203,7 @@ async function startProgram(
   return startChild({
     name,
     command: process.execPath,
-    args: [programPath(name)],
+    args: [programPath(name, options.programsDir)],
     env: { ...env, LPMOS_LOG_LEVEL: options.logLevel ?? 'info' },
     logFile: join(options.dir, `${name}.log`),
     readyWhen: (line) => /"msg":"(?:serving|listening)"/.test(line),

@@ -2,7 +2,7 @@
 import { createSocket } from 'node:dgram';
 
 export async function freeUdpPort(): Promise<number> {
-  return await new Promise((resolve, reject) => {
+  return new Promise((resolve, reject) => {
     const socket = createSocket('udp4');
     socket.once('error', reject);
     socket.bind(0, '127.0.0.1', () => {

@@ -47,7 +47,7 @@ const sha256: Sha256 = (bytes) => createHash('sha256').update(bytes).digest();
 
 export function createControlPlane(options: ControlPlaneOptions): readonly Component[] {
   const { kv, logger, clock = systemClock } = options;
-  const cache = watchTasks({ kv, clock, logger });
+  const cache = watchTasks({ kv, clock, logger, wholeTree: true });
   const { app, feed } = buildApp(options, { cache, clock });
   return [
     storeComponent(kv),

@@ -3,8 +3,8 @@
  * for its newest revision (linearizable) and the cache is waited for until it has applied it. What anybody was told is
  * written, every replica shows. Requests that arrive while a question is on its way share the next one, never the present
  * one, whose answer may be older than they are.
- * The newest revision may belong to a key that the cache does not watch (a heartbeat); etcd's watch then says nothing, and progress
- * asked for can overtake events before 3.4.25 (etcd issue 15220). So a mark is written into the watched range and awaited.
+ * The cache follows the whole tree, so that revision comes by itself. Only where etcd is shared with strangers may it belong to a key that
+ * no watch of ours shows, and progress asked for can overtake events before 3.4.25 (etcd issue 15220): then a mark is written and awaited.
  * Every wait has a deadline: a cache that does not keep up answers `unavailable`, not something old.
  */
 import { LpmosError } from '@lpmos/core';
@@ -23,8 +23,8 @@ export interface Freshness {
 
 /** Longer than any healthy watch lags, shorter than clients wait. */
 const CATCH_UP_MS = 2_000;
-/** A change of a task arrives within a few milliseconds; what did not is a change of something else. */
-const GRACE_MS = 10;
+/** A change arrives within a few milliseconds; what did not is another's, outside of our tree. */
+const GRACE_MS = 50;
 
 export interface FreshnessOptions {
   readonly cache: Pick<TaskCache, 'ready' | 'revision' | 'waitFor'>;

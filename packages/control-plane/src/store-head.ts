@@ -1,11 +1,8 @@
 /** Where the store's history stands, over any Kv of the store package. See freshness.ts for what it is asked for. */
 import { LpmosError } from '@lpmos/core';
-import { tasksRange } from '@lpmos/store';
+import { MARK_KEY } from '@lpmos/store';
 import type { Kv } from '@lpmos/store';
 import type { StoreHead } from './ports';
-
-/** Beside the tasks, in no region's range; it is no task's key, so caches see its revision and nothing else. */
-const MARK_KEY = `${tasksRange().start}mark`;
 
 export function createStoreHead({ kv }: { readonly kv: Kv }): StoreHead {
   return {

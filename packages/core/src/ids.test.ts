@@ -24,7 +24,12 @@ describe('task ids', () => {
   it('differ when the random bytes differ in any of their free bits', () => {
     const tag = regionTag(parseRegionId('dc1'), sha256);
     const ids = new Set(
-      Array.from({ length: 12 }, (_, at) => createTaskId(tag, Uint8Array.from({ length: 12 }, (_v, i) => (i === at ? 1 : 0)))),
+      Array.from({ length: 12 }, (_, at) =>
+        createTaskId(
+          tag,
+          Uint8Array.from({ length: 12 }, (_v, i) => (i === at ? 1 : 0)),
+        ),
+      ),
     );
     expect(ids.size).toBe(12);
   });

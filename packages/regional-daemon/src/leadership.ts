@@ -2,12 +2,16 @@
  * Whether this daemon leads its region, and the fence that its writes carry. Campaigns for ever: a session lost because etcd is away is
  * won again later, and meanwhile machines are still answered from memory while nothing is written. Only when *another* daemon really
  * holds the key is this one deposed: then it must stop answering at once, which it does by ending (the supervisor starts it as standby).
+ *
+ * A daemon that finds its own name in the key takes over at once. Before it has led that is its predecessor of the same node: it is dead, for
+ * this process holds the node's sockets, bound exclusively before the campaign (region-components.ts). After it has led only its own
+ * earlier sessions count, so that two nodes that wrongly share a name do not depose each other in a circle: the second ends as deposed.
  */
 import type { Clock, Fence, RegionId } from '@lpmos/core';
 import { sleep } from '@lpmos/runtime';
 import type { Logger } from '@lpmos/runtime';
 import { createSession, runElection } from '@lpmos/store';
-import type { Kv, Leadership } from '@lpmos/store';
+import type { FoundLeader, Kv, Leadership } from '@lpmos/store';
 
 export interface LeadershipOptions {
   readonly kv: Kv;
@@ -36,6 +40,8 @@ export class Deposed extends Error {
 }
 
 const RETRY_MS = 500;
+/** A write of an earlier session may land late, but not after so many later ones. */
+const REMEMBERED_LEASES = 16;
 
 export function createLeadership(options: LeadershipOptions): LeadershipKeeper {
   const { logger, nodeName, regionId } = options;
@@ -43,12 +49,17 @@ export function createLeadership(options: LeadershipOptions): LeadershipKeeper {
   let everLed = false;
   let state: LeadershipKeeper['state'] = 'campaigning';
   let leader: string | undefined;
+  const ownLeases: string[] = [];
+  const isOwnPast = ({ holder, leaseId }: FoundLeader): boolean =>
+    holder === nodeName && (!everLed || ownLeases.includes(leaseId));
 
   const campaign = async (signal: AbortSignal): Promise<void> => {
     const ended = new AbortController();
     const stop = AbortSignal.any([signal, ended.signal]);
     try {
       const session = await createSession({ ...options, signal: stop, logger });
+      ownLeases.push(session.leaseId);
+      if (ownLeases.length > REMEMBERED_LEASES) ownLeases.shift();
       const deposedBy = new AbortController();
       held = await runElection({
         kv: options.kv,
@@ -56,6 +67,7 @@ export function createLeadership(options: LeadershipOptions): LeadershipKeeper {
         regionId,
         holder: nodeName,
         logger,
+        isOwnPast,
         signal: AbortSignal.any([stop, deposedBy.signal]),
         onWaiting: (name) => {
           leader = name;

@@ -32,7 +32,11 @@ export function createLogger(options: {
       base: { service: options.name },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { err: pino.stdSerializers.err, cause: pino.stdSerializers.err, error: pino.stdSerializers.err },
+      serializers: {
+        err: pino.stdSerializers.err,
+        cause: pino.stdSerializers.err,
+        error: pino.stdSerializers.err,
+      },
       redact: { paths: SECRET_NAMES.flatMap((name) => [name, `*.${name}`]), censor: '[secret]' },
     },
     destination,

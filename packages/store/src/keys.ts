@@ -47,6 +47,14 @@ export function tasksRange(tag?: RegionTag): KeyRange {
   return prefixRange(tag === undefined ? TASKS : `${TASKS}${tag}-`);
 }
 
+/** The whole tree: who watches it sees every revision that LPMOS makes. */
+export function treeRange(): KeyRange {
+  return prefixRange(ROOT);
+}
+
+/** A key that says nothing: writing it makes a revision that every watcher of all tasks or of the tree sees. In no region's range. */
+export const MARK_KEY = `${TASKS}mark`;
+
 export type TaskKey =
   | { readonly id: TaskId; readonly part: TaskPart }
   | { readonly id: TaskId; readonly part: 'timeline'; readonly seq: number };

@@ -6,7 +6,7 @@
  */
 import { LpmosError } from '@lpmos/core';
 import type { Clock, RegionTag, TaskCache, TaskHint, TaskId } from '@lpmos/core';
-import { parseTaskKey, tasksRange } from './keys';
+import { parseTaskKey, tasksRange, treeRange } from './keys';
 import type { Kv } from './kv';
 import type { KeyChange } from './range-cache';
 import { createRangeWatch } from './range-watch';
@@ -21,6 +21,11 @@ export interface WatchTasksOptions {
   readonly clock: Clock;
   /** Only the tasks of the region with this tag; all tasks when absent. */
   readonly regionTag?: RegionTag;
+  /**
+   * Watches the whole tree instead of the tasks alone, so that `revision` follows heartbeats and the like too and a reader who
+   * waits for the store's newest revision waits for nothing that never comes.
+   */
+  readonly wholeTree?: true;
   readonly logger?: StoreLogger;
   /** Mean milliseconds between two comparisons with a fresh list; 60 000 when absent. */
   readonly relistMs?: number;
@@ -51,7 +56,8 @@ interface Assembly {
 
 export function watchTasks(options: WatchTasksOptions): WatchedTasks {
   const { regionTag, logger } = options;
-  const watchOptions: RangeWatchOptions = { ...options, range: tasksRange(regionTag), keepValues: false };
+  const range = options.wholeTree === true ? treeRange() : tasksRange(regionTag);
+  const watchOptions: RangeWatchOptions = { ...options, range, keepValues: false };
   const watch = createRangeWatch(watchOptions);
   const assembly: Assembly = { documents: new Map(), corrupt: new Set(), index: createTaskIndex(), logger };
   const listeners = new Set<(hint: TaskHint) => void>();

@@ -13,7 +13,7 @@ const anyTask: fc.Arbitrary<BootTask> = fc.record(
     grant: fc.record({ live: fc.boolean() }),
   },
   { requiredKeys: ['id', 'status', 'attempt'] },
-) as fc.Arbitrary<BootTask>;
+);
 
 const anyView: fc.Arbitrary<BootView> = fc.oneof(
   fc.constant<BootView>({ known: 'no-view' }),

@@ -6,7 +6,14 @@ import { isSameDisk, identityOf, parseDiskSelector, resolveDisk } from './disk-s
 const [template] = EXAMPLE_REPORT.disks;
 if (template === undefined) throw new Error('the example has no disk');
 const small: Disk = { ...template, device: '/dev/sda', serial: 'SMALL', size_bytes: 100 };
-const large: Disk = { ...template, device: '/dev/sdb', serial: 'LARGE', wwn: '', size_bytes: 900, type: 'HDD' };
+const large: Disk = {
+  ...template,
+  device: '/dev/sdb',
+  serial: 'LARGE',
+  wwn: '',
+  size_bytes: 900,
+  type: 'HDD',
+};
 const stick: Disk = { ...template, device: '/dev/sdc', serial: 'STICK', size_bytes: 500, removable: true };
 const nameless: Disk = { ...template, device: '/dev/sdd', serial: '', wwn: '', size_bytes: 500 };
 

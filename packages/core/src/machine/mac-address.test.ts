@@ -23,7 +23,9 @@ describe('readMacAddress', () => {
   ])('refuses %.30s', (text) => expect(readMacAddress(text)).toBeUndefined());
 
   it('names the field and the rule', () => {
-    expect(() => parseMacAddress('nonsense', 'target_mac')).toThrow(/target_mac must be a unicast MAC address such as/);
+    expect(() => parseMacAddress('nonsense', 'target_mac')).toThrow(
+      /target_mac must be a unicast MAC address such as/,
+    );
   });
 
   it('survives the way to bytes and back', () => {

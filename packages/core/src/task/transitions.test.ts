@@ -60,7 +60,7 @@ describe('the table of transitions', () => {
 
   it('reaches every state from the first', () => {
     const seen = new Set(['pending']);
-    for (let grown = true; grown; ) {
+    for (let grown = true; grown;) {
       const size = seen.size;
       for (const event of TASK_EVENT_NAMES) {
         for (const [from, to] of Object.entries(eventRow(event).edges)) if (seen.has(from)) seen.add(to);

@@ -15,7 +15,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Clock } from '@lpmos/core';
 import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
-import { explainBindError } from '../tftp/bind-error';
+import { explainBindError } from '../bind-error';
 import type { AssetSource } from './asset-files';
 import { answerMenu, type BootScripts } from './boot-menu';
 import { findRoute } from './boot-routes';

@@ -7,7 +7,7 @@
  */
 import { createSocket, type Socket } from 'node:dgram';
 import { isIPv6 } from 'node:net';
-import { explainBindError } from './bind-error';
+import { explainBindError } from '../bind-error';
 
 export interface UdpPeer {
   readonly address: string;

@@ -59,11 +59,20 @@ async function startRegion() {
   const loop = createReconcileLoop({ cache, reconcile, logger: silentLogger });
   loop.start();
   const run = leadership.run(stop.signal);
-  const id = createTaskId(tag, Uint8Array.from({ length: 12 }, (_, i) => i));
+  const id = createTaskId(
+    tag,
+    Uint8Array.from({ length: 12 }, (_, i) => i),
+  );
   await store.create({
     metadata: { ...EXAMPLE_METADATA, id },
     run: firstRun(clock.nowMs()),
-    created: { seq: 0, timestamp: isoTime(clock.nowMs()), event: 'task_created', to: 'pending', actor: 'ann' },
+    created: {
+      seq: 0,
+      timestamp: isoTime(clock.nowMs()),
+      event: 'task_created',
+      to: 'pending',
+      actor: 'ann',
+    },
   });
   const end = async (): Promise<void> => {
     stop.abort();
@@ -134,7 +143,13 @@ describe('the life of a task in its region', () => {
     await until(region, 'pending_approval');
     await approve(region, region.id);
     await until(region, 'installing');
-    const success = { seq: '3', attempt: 1, success: true, failureClass: 'agent_fault', message: 'ok' } as const;
+    const success = {
+      seq: '3',
+      attempt: 1,
+      success: true,
+      failureClass: 'agent_fault',
+      message: 'ok',
+    } as const;
     region.agents.hear(region.id, 's1', '3', { result: success });
     const done = await until(region, 'completed');
     expect(done.timeline.map(({ event }) => event)).toEqual([
@@ -166,7 +181,8 @@ describe('the life of a task in its region', () => {
       region.agents.hear(region.id, `s${attempt}`, '2', { report: { seq: '2', hardware } });
       if (attempt < 3) {
         const deadline = performance.now() + 4000;
-        while (region.cache.get(region.id)?.run.attempt === attempt && performance.now() < deadline) await sleep(2);
+        while (region.cache.get(region.id)?.run.attempt === attempt && performance.now() < deadline)
+          await sleep(2);
       }
     }
     const failed = await until(region, 'failed');

@@ -72,11 +72,23 @@ describe('plan: what could cost a disk', () => {
   it('starts no installation without a live grant', () => {
     const expired = {
       ...approved,
-      approval: { ...approved.approval, schema_version: 1, status: 'approved', grant_expires_at: iso(NOW - 1) },
+      approval: {
+        ...approved.approval,
+        schema_version: 1,
+        status: 'approved',
+        grant_expires_at: iso(NOW - 1),
+      },
     } as Partial<TaskRecord>;
     const usedUp = { ...approved, run: { ...installing.run, attempt: 3 } } as Partial<TaskRecord>;
-    for (const task of [expired, usedUp, { ...approved, grant: undefined } as unknown as Partial<TaskRecord>]) {
-      expect(plan(facts(task, { agent })).event).toMatchObject({ name: 'failed', error: { class: 'grant_refused' } });
+    for (const task of [
+      expired,
+      usedUp,
+      { ...approved, grant: undefined } as unknown as Partial<TaskRecord>,
+    ]) {
+      expect(plan(facts(task, { agent })).event).toMatchObject({
+        name: 'failed',
+        error: { class: 'grant_refused' },
+      });
     }
   });
 
@@ -162,7 +174,10 @@ describe('plan: the way forward', () => {
   });
 
   it('gives up at deadlines, and says when to look again', () => {
-    const late = { status: 'booting', run: { ...installing.run, deadline: iso(NOW - 1) } } as Partial<TaskRecord>;
+    const late = {
+      status: 'booting',
+      run: { ...installing.run, deadline: iso(NOW - 1) },
+    } as Partial<TaskRecord>;
     expect(plan(facts(late)).event).toMatchObject({ name: 'failed', error: { class: 'deadline' } });
     const silent = facts(installing, { nowMs: NOW + 11 * 60_000 });
     expect(plan(silent).event).toMatchObject({ name: 'attempt_failed', error: { class: 'agent_silent' } });

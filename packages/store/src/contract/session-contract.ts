@@ -129,6 +129,49 @@ export function describeSessions(open: OpenStore): void {
       expect(leadership.fence.token).toBe(String(entries[0]?.createRevision));
     });
 
+    it('takes over from its own past at once, with a new fence, and from nobody else', async () => {
+      const past = await campaign('a', await newSession());
+      const again = await runElection({
+        kv,
+        session: await newSession(),
+        regionId: REGION,
+        holder: 'a',
+        signal: stop.signal,
+        isOwnPast: ({ holder }) => holder === 'a',
+      });
+      expect(Number(again.fence.token)).toBeGreaterThan(Number(past.fence.token));
+      const regions = createRegionStore({ kv });
+      done(await regions.registerRegion(regionMetadata()));
+      expect(refusal(await regions.putClientStatus('online', past.fence))).toBe('conflict');
+      done(await regions.putClientStatus('online', again.fence));
+
+      const waitedFor: string[] = [];
+      const other = runElection({
+        kv,
+        session: await newSession(),
+        regionId: REGION,
+        holder: 'b',
+        signal: stop.signal,
+        isOwnPast: ({ holder }) => holder === 'b',
+        onWaiting: (leader) => waitedFor.push(leader),
+      });
+      await until('b to wait', () => waitedFor.length > 0);
+      expect(waitedFor[0]).toBe('a');
+      done(await regions.putClientStatus('online', again.fence));
+      stop.abort();
+      await expect(other).rejects.toMatchObject({ code: 'unavailable' });
+    });
+
+    it('is over when its key is deleted under it', async () => {
+      const leadership = await campaign('a', await newSession());
+      await kv.txn({
+        compares: [],
+        then: [{ op: 'delete', key: regionKey(REGION, 'leader') }],
+        otherwise: [],
+      });
+      await until('the end', () => leadership.signal.aborted);
+    });
+
     it('ends with the signal', async () => {
       await campaign('a', await newSession());
       const waiting = campaign('b', await newSession());

@@ -1,0 +1,166 @@
+/**
+ * The inside of the lab: alone in its network namespace with bridge, router, etcd, control plane, region "lab" and the machines that
+ * the test powers on. It decides nothing and asserts nothing; it does what lab-protocol.ts names and answers.
+ * Invariant: it ends when its standard input ends, and everything in here ends with it (the PID namespace sees to that).
+ */
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { probeAccelerator } from '../../../scripts/lab/accelerator';
+import type { Accelerator } from '../../../scripts/lab/accelerator';
+import { startMachine } from '../../../scripts/lab/machine';
+import type { Machine } from '../../../scripts/lab/machine';
+import { forwardFromNamespace } from '../../../scripts/lab/namespace';
+import { createBridge, createTap } from '../../../scripts/lab/network';
+import { startRouter } from '../../../scripts/lab/router';
+import { LAB_LINK } from '../../../scripts/quickstart/lab-site';
+import { startStack } from '../../../scripts/stack/stack';
+import type { Stack } from '../../../scripts/stack/stack';
+import { signToken } from '../../../scripts/stack/token';
+import type {
+  LabAnswer,
+  LabOperation,
+  LabOperations,
+  LabReady,
+  LabRequest,
+  LabSettings,
+  MachineSpec,
+} from './lab-protocol';
+
+type Operations = {
+  readonly [K in LabOperation]: (argument: LabOperations[K]['takes']) => Promise<LabOperations[K]['gives']>;
+};
+
+const HTTP_MS = 30_000;
+const PORTS = { api: 8080, tftp: 69, http: 80, agentApi: 8081, agentGrpc: 8082 };
+
+interface Rack {
+  powerOn(spec: MachineSpec): Promise<{ consoleLog: string }>;
+  powerOff(name: string): Promise<null>;
+  console(name: string): Machine['console'];
+  clear(): Promise<void>;
+}
+
+function createRack(dir: string, accelerator: Accelerator['kind']): Rack {
+  const running = new Map<string, Machine>();
+  const taps = new Map<string, string>();
+  let powerOns = 0;
+  const machine = (name: string): Machine => {
+    const found = running.get(name);
+    if (found === undefined) throw new Error(`machine ${name} is off`);
+    return found;
+  };
+  const tapOf = async (name: string): Promise<string> => {
+    const known = taps.get(name);
+    if (known !== undefined) return known;
+    const tap = `tap${taps.size}`;
+    taps.set(name, tap);
+    await createTap({ name: tap, bridge: LAB_LINK.bridge });
+    return tap;
+  };
+  return {
+    async powerOn(spec) {
+      if (running.has(spec.name)) throw new Error(`machine ${spec.name} is on already`);
+      powerOns += 1;
+      const consoleLog = join(dir, `console-${String(powerOns).padStart(2, '0')}-${spec.name}.log`);
+      const tap = await tapOf(spec.name);
+      running.set(spec.name, await startMachine({ ...spec, tap, firmware: 'bios', accelerator, consoleLog }));
+      return { consoleLog };
+    },
+    async powerOff(name) {
+      await machine(name).kill();
+      running.delete(name);
+      return null;
+    },
+    console: (name) => machine(name).console,
+    async clear() {
+      for (const name of [...running.keys()]) await this.powerOff(name);
+    },
+  };
+}
+
+function operations(stack: Stack, rack: Rack): Operations {
+  return {
+    powerOn: (spec) => rack.powerOn(spec),
+    powerOff: ({ name }) => rack.powerOff(name),
+    waitConsole: async ({ name, pattern, deadlineMs }) => {
+      const { text } = await rack.console(name).waitFor(new RegExp(pattern), { deadlineMs });
+      return { text };
+    },
+    get: async ({ url }) => {
+      const answer = await fetch(url, { signal: AbortSignal.timeout(HTTP_MS) });
+      const body = Buffer.from(await answer.arrayBuffer());
+      // Scripts are small; of a kernel the size is enough.
+      return { status: answer.status, bytes: body.length, text: body.subarray(0, 16_384).toString('latin1') };
+    },
+    health: () => health(stack),
+  };
+}
+
+async function health(stack: Stack): Promise<{ connectedAgents: number }> {
+  const text = await new Promise<string>((resolve, reject) => {
+    const options = {
+      ...{ host: LAB_LINK.serviceAddress, port: PORTS.agentApi, path: '/health', timeout: HTTP_MS },
+      ...{ ca: readFileSync(stack.keys.caFile), servername: stack.keys.tlsName },
+    };
+    const request = httpsRequest(options, (response) => {
+      let body = '';
+      response.on('data', (chunk: Buffer) => (body += chunk.toString('utf8')));
+      response.on('end', () => resolve(body));
+      response.on('error', reject);
+    });
+    request.on('error', reject);
+    request.end();
+  });
+  const agents = /"connected_agents":\s*(\d+)/.exec(text)?.[1];
+  if (agents === undefined) throw new Error(`the health page does not count agents: ${text}`);
+  return { connectedAgents: Number(agents) };
+}
+
+async function answer(table: Operations, request: LabRequest): Promise<LabAnswer> {
+  try {
+    const operation = table[request.operation] as (argument: unknown) => Promise<unknown>;
+    return { id: request.id, result: await operation(request.argument) };
+  } catch (thrown) {
+    return { id: request.id, problem: thrown instanceof Error ? thrown.message : String(thrown) };
+  }
+}
+
+async function serve(settings: LabSettings): Promise<void> {
+  const { dir, ramdiskDir, imagesDir } = settings;
+  const say = (value: LabReady | LabAnswer): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
+  const accelerator = await probeAccelerator({ kernel: settings.kernel });
+  await createBridge({ name: LAB_LINK.bridge, address: LAB_LINK.bridgeAddress });
+  const router = await startRouter({ bridge: LAB_LINK.bridge });
+  const stack = await startStack({
+    ...{ dir, regionId: 'lab', ramdiskDir, imagesDir, ports: PORTS },
+    serviceAddress: LAB_LINK.serviceAddress,
+    dhcpLink: LAB_LINK.dhcp,
+    // Refused requests of nobody in particular (a file that is not there) are daily weather, but not in this lab.
+    logLevel: 'debug',
+  });
+  const forward = await forwardFromNamespace({
+    ...{ socketPath: settings.socketPath, host: '127.0.0.1', port: PORTS.api },
+  });
+  const rack = createRack(dir, accelerator.kind);
+  const table = operations(stack, rack);
+  const token = signToken({ keyFile: stack.keys.tokenKeyFile, subject: 'operator@lab', roles: ['admin'] });
+  say({ token, accelerator: `${accelerator.kind}: ${accelerator.reason}` });
+  const input = createInterface({ input: process.stdin });
+  input.on('line', (line) => void answer(table, JSON.parse(line) as LabRequest).then(say));
+  await once(input, 'close');
+  await rack.clear();
+  await forward.close();
+  await stack.stop();
+  await router.stop();
+}
+
+void serve(JSON.parse(process.argv[2] ?? '{}') as LabSettings).then(
+  () => process.exit(0),
+  (thrown: unknown) => {
+    process.stderr.write(`lab: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+    process.exit(1);
+  },
+);
