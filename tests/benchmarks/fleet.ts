@@ -23,7 +23,7 @@ async function storm(seed: number): Promise<Round> {
     const macs = Array.from({ length: MACHINES }, (_, index) => fleetMac(seed, index));
     const ids = await Promise.all(macs.map((mac) => orderTask(stack, mac)));
     const ready = async (status: string): Promise<boolean> =>
-      (await stack.api.listTasks({ status: status as 'ready', limit: MACHINES })).tasks.length === ids.length;
+      (await stack.api.listTasks({ statuses: [status], limit: MACHINES })).tasks.length === ids.length;
     await until('all tasks prepared', () => ready('ready'), DEADLINE_MS);
     const stop = new AbortController();
     const cpuBefore = cpuSeconds(stack.daemon.pid);
