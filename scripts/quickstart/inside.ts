@@ -138,9 +138,8 @@ async function life(settings: InsideSettings, parts: LifeParts): Promise<number>
   };
   await step('task', 'watch', '@latest', '--until', 'pending_approval');
   await step('task', 'approve', '@latest', ...(yes ? ['--yes'] : []));
-  marks.push({ name: 'approved', atMs: Date.now() });
   await step('task', 'watch', '@latest', '--until', 'host_up');
-  marks.push({ name: 'host-up', atMs: Date.now() });
+  marks.push(...(await timelineMarks(parts.stack)));
   process.stdout.write(`\nWhere the seconds went:\n${renderPhases(marks)}\n\n`);
   process.stdout.write(
     `The machine runs Debian from its own disk. API: http://127.0.0.1:${settings.apiPort}\n`,
@@ -152,6 +151,19 @@ async function life(settings: InsideSettings, parts: LifeParts): Promise<number>
   );
   await Promise.race([untilInterrupted(), died]);
   return 0;
+}
+
+/** What the daemon's log does not say: when a person approved, and when the host spoke up. */
+async function timelineMarks(stack: Stack): Promise<Mark[]> {
+  const { tasks } = await stack.api.listTasks({ limit: 1 });
+  const id = tasks[0]?.task_id;
+  if (id === undefined) return [];
+  const { timeline } = await stack.api.getTaskTimeline(id);
+  return timeline.flatMap(({ event, timestamp }): Mark[] => {
+    const atMs = Date.parse(timestamp);
+    if (event === 'approved') return [{ name: 'approved', atMs }];
+    return event === 'host_up' ? [{ name: 'host-up', atMs }] : [];
+  });
 }
 
 function untilInterrupted(): Promise<void> {

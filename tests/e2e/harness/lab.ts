@@ -39,7 +39,7 @@ export interface Lab {
 
 export async function startLab(): Promise<Lab> {
   const built = await runCommand(process.execPath, [TSX, join(__dirname, 'build-artefacts.ts')], {
-    ...{ cwd: ROOT, timeoutMs: BUILD_MS, env: { HOME: '/root' } },
+    ...{ cwd: ROOT, timeoutMs: BUILD_MS, env: { ...process.env } as Record<string, string> },
   });
   const artefacts = JSON.parse(built) as Pick<LabSettings, 'ramdiskDir' | 'imagesDir' | 'kernel'>;
   mkdirSync(join(ROOT, '.lab'), { recursive: true });

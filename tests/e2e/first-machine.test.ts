@@ -1,0 +1,163 @@
+/**
+ * A machine (QEMU, BIOS) through the real product: network boot, hardware report, approval, installation, its own reboot, its own disk.
+ * And what must not happen to it: a reinstall, a disk touched without approval, an installation on hardware that nobody approved.
+ * One lab for all; the tests of one machine follow each other as its life does. Disks are judged by their bytes while the machine is off.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { sha256OfFile } from '../../scripts/file-digest';
+import { describeWhen } from '../integration/harness/it-when';
+import { isAgentScript, unservedPromises } from './harness/boot-log';
+import { until, untilTask } from './harness/follow-task';
+import type { TaskAnswer } from './harness/follow-task';
+import { BUILD_MS, startLab } from './harness/lab';
+import type { Lab } from './harness/lab';
+import type { MachineSpec } from './harness/lab-protocol';
+import { missingForLab } from './harness/prerequisites';
+import { headOfDisk, makeOldDisk, OLD_DISK_WORDS, openInstalledRoot } from './harness/raw-disk';
+
+const MINUTE = 60_000;
+/** Firmware, loader, kernel and agent take 15 s on an idle machine. */
+const REPORT_MS = 3 * MINUTE;
+const INSTALL_MS = 8 * MINUTE;
+const BOOT_MS = 3 * MINUTE;
+/** The region asks a silent agent every 20 s and gives it 10 s to answer. */
+const AGENT_GONE_MS = MINUTE;
+const FURTHER_BOOTS = 10;
+const SSH_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2nX0mGSXRDOHKkvgNkoG9uGpsHTkNwt9xyJY3Wl0aE operator@lab';
+
+let lab: Lab;
+let failed = false;
+
+/** A test whose failure keeps the logs and says where they are. */
+function check(name: string, run: () => Promise<void>, timeoutMs: number): void {
+  it(
+    name,
+    async () => {
+      try {
+        await run();
+      } catch (thrown) {
+        failed = true;
+        if (thrown instanceof Error || typeof (thrown as Error).message === 'string') {
+          (thrown as Error).message += `\n\nLogs, consoles and disks are kept in ${lab.dir}`;
+        }
+        throw thrown;
+      }
+    },
+    timeoutMs,
+  );
+}
+
+const waitConsole = (machine: MachineSpec, pattern: string, deadlineMs: number) =>
+  lab.ask('waitConsole', { name: machine.name, pattern, deadlineMs });
+
+async function orderTask(machine: MachineSpec, hostname: string): Promise<string> {
+  const { task_id: taskId } = await lab.api.createTask({
+    ...{ region_id: 'lab', target_mac: machine.mac, os_type: 'debian', os_version: '12', hostname },
+    ssh_authorized_keys: [SSH_KEY],
+  });
+  await untilTask(lab.api, taskId, { what: 'ready', deadlineMs: MINUTE, is: ({ status }) => status === 'ready' });
+  return taskId;
+}
+
+const untilStatus = (taskId: string, status: string, deadlineMs: number): Promise<TaskAnswer> =>
+  untilTask(lab.api, taskId, { what: status, deadlineMs, is: (task) => task.status === status });
+
+const eventsOf = (task: TaskAnswer): string[] => task.timeline.map(({ event }) => event);
+
+describeWhen(missingForLab())('the first machine', () => {
+  beforeAll(async () => {
+    lab = await startLab();
+    process.stderr.write(`lab in ${lab.dir}, machines run with ${lab.accelerator}\n`);
+  }, BUILD_MS + 5 * MINUTE);
+  afterAll(async () => {
+    await lab?.stop({ keep: failed });
+  }, MINUTE);
+
+  describe('an approved machine with a blank disk and 512 MB of memory', () => {
+    const machine = (): MachineSpec => ({
+      ...{ name: 'first', mac: '52:54:00:4c:50:01', uuid: '5fca52d2-38a1-4b4f-9d6b-4c504d4f5301' },
+      ...{ serial: 'LAB-0001', memoryMiB: 512 },
+      disk: { path: join(lab.dir, 'first.raw'), sizeGiB: 8, serial: 'LABDISK0001', bus: 'virtio' },
+    });
+    let taskId = '';
+    let finished: TaskAnswer | undefined;
+
+    check(
+      'is booted over the network, installed, reboots by itself and checks in from its disk',
+      async () => {
+        taskId = await orderTask(machine(), 'first');
+        await lab.ask('powerOn', machine());
+        const reported = await untilStatus(taskId, 'pending_approval', REPORT_MS);
+        expect(reported.hardware?.disks).toMatchObject([
+          { serial: 'LABDISK0001', size_bytes: 8 * 1024 ** 3, contents: { partition_table: 'none', file_system: '' } },
+        ]);
+        await lab.api.approveTask(taskId, { approved: true }, { ifVersion: reported.version });
+        await untilStatus(taskId, 'completed', INSTALL_MS);
+        const up = (task: TaskAnswer): boolean => eventsOf(task).includes('host_up');
+        finished = await untilTask(lab.api, taskId, { what: 'host up', deadlineMs: BOOT_MS, is: up });
+        await waitConsole(machine(), 'lpmos: checked in as first', BOOT_MS);
+        expect(eventsOf(finished)).toEqual([
+          ...['task_created', 'prepared', 'boot_contacted', 'hardware_reported', 'approved'],
+          ...['install_started', 'install_succeeded', 'host_up'],
+        ]);
+        expect(finished).toMatchObject({ status: 'completed', run: { attempt: 1 } });
+      },
+      REPORT_MS + INSTALL_MS + 2 * BOOT_MS,
+    );
+
+    check(
+      'has its own name, keys and network on its disk, and no check-in token any more',
+      async () => {
+        expect(finished?.status).toBe('completed');
+        await lab.ask('powerOff', { name: 'first' });
+        const root = await openInstalledRoot(machine().disk.path);
+        try {
+          expect(await root.read('/etc/hostname')).toBe('first\n');
+          expect(await root.read('/etc/hosts')).toContain('127.0.1.1\tfirst\n');
+          expect(await root.read('/root/.ssh/authorized_keys')).toBe(`${SSH_KEY}\n`);
+          expect(await root.stat('/root/.ssh/authorized_keys')).toMatch(/Mode:\s+0600.*User:\s+0\s/s);
+          expect(await root.read('/etc/systemd/network/10-lpmos.network')).toContain(machine().mac);
+          expect(await root.read('/etc/lpmos/ca.pem')).toContain('BEGIN CERTIFICATE');
+          expect(await root.read('/etc/lpmos/check-in.json')).toBeUndefined();
+        } finally {
+          root.close();
+        }
+      },
+      2 * MINUTE,
+    );
+
+    check(
+      `boots its disk at ${FURTHER_BOOTS} further network-first power-ons and is not installed again`,
+      async () => {
+        expect(finished?.status).toBe('completed');
+        const { path } = machine().disk;
+        const head = headOfDisk(path);
+        const log = lab.bootLog().length;
+        for (let boot = 1; boot <= FURTHER_BOOTS; boot += 1) {
+          await lab.ask('powerOn', machine());
+          await waitConsole(machine(), 'boots: the local disk', BOOT_MS);
+          await waitConsole(machine(), DISK_BOOTS, BOOT_MS);
+          await lab.ask('powerOff', { name: 'first' });
+        }
+        const requests = lab.bootLog().slice(log);
+        const scripts = requests.filter(({ request }) => request.includes('/boot/menu.ipxe'));
+        expect(scripts.map(({ decision }) => decision)).toEqual(Array(FURTHER_BOOTS).fill('local-disk'));
+        expect(requests.filter(({ request }) => /vmlinuz|initramfs|\/images\//.test(request))).toEqual([]);
+        expect(headOfDisk(path)).toBe(head);
+        expect((await lab.api.getTask(taskId)).timeline).toEqual(finished?.timeline);
+      },
+      FURTHER_BOOTS * 2 * BOOT_MS,
+    );
+  });
+});
+
+const DISK_BOOTS = 'GRUB';
+void OLD_DISK_WORDS;
+void makeOldDisk;
+void sha256OfFile;
+void readFileSync;
+void until;
+void isAgentScript;
+void unservedPromises;
+void AGENT_GONE_MS;
