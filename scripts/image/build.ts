@@ -17,6 +17,7 @@ import { fetchPackages, kernelPackageName, type DebianPackage } from '../debian-
 import { digestOfFolder, digestOfInputs, readJsonFile, sha256OfFile } from '../file-digest';
 import { BOOT_LOADER_PACKAGES, makeBiosStages, makeEfiPartition, unpackBootLoaders } from './boot-loaders';
 import { ROOT_PARTITION_LABEL } from './disk-layout';
+import type { ImageManifest } from '@lpmos/core';
 import { assembleDiskImage } from './disk-image';
 import { buildRootTar } from './root-file-system';
 
@@ -26,22 +27,6 @@ export interface DemoImageOptions {
   readonly onProgress?: (message: string) => void;
   /** Where fetched packages are kept; default: `.cache` of the repository. */
   readonly cacheDir?: string;
-}
-
-export interface ImageManifest {
-  readonly schema_version: 1;
-  readonly name: string;
-  readonly os_type: string;
-  readonly os_version: string;
-  readonly architecture: 'x86_64';
-  readonly format: 'raw+gzip';
-  readonly file: string;
-  readonly raw_size_bytes: number;
-  readonly raw_sha256: string;
-  readonly compressed_size_bytes: number;
-  readonly compressed_sha256: string;
-  readonly firmware: readonly ['bios', 'uefi'];
-  readonly root_partition_label: string;
 }
 
 const DEFAULT_CACHE_DIR = join(__dirname, '..', '..', '.cache');

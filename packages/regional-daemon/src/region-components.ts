@@ -7,6 +7,8 @@ import { sleep } from '@lpmos/runtime';
 import type { Kv, WatchedTasks } from '@lpmos/store';
 import type { AgentGateway } from './agent-gateway/gateway';
 import type { ProgressWriter } from './agent-gateway/progress-writer';
+import { writeSightings } from './agent-gateway/sightings';
+import type { SightingsOptions } from './agent-gateway/sightings';
 import type { UsedTickets } from './boot/used-tickets';
 import type { BootServices } from './boot-services';
 import type { Catalogue } from './images/catalogue';
@@ -25,6 +27,7 @@ export interface RegionParts {
   readonly leadership: LeadershipKeeper;
   readonly presence: Presence;
   readonly usedTickets: UsedTickets;
+  readonly sightings: SightingsOptions;
   readonly logger: Logger;
 }
 
@@ -43,6 +46,7 @@ export function regionComponents(parts: RegionParts): readonly Component[] {
     machineServices(parts),
     regionLeadership(parts),
     running('presence', (signal) => parts.presence.run(signal)),
+    running('agent sightings', (signal) => writeSightings(parts.sightings, signal)),
   ];
 }
 

@@ -136,11 +136,12 @@ export async function createRegionalDaemon(options: RegionalDaemonOptions): Prom
         leader: leadership.leader,
         lastHeartbeat: presence.lastHeartbeat,
         problems: [...catalogue.problems, ...loaders.problems],
-        agents: agents.connected,
+        agents: agents.connectedTasks().length,
       }),
   });
+  const regions = createRegionStore({ kv });
   const presence = createPresence({
-    ...{ kv, fence, clock, logger, regions: createRegionStore({ kv }) },
+    ...{ kv, fence, clock, logger, regions },
     capabilities: () => capabilitiesOf(catalogue, config, version),
   });
 

@@ -4,7 +4,7 @@
  * said aloud in the log, because on this network MACs and tickets can be overheard).
  */
 import { isTaskId, isTerminal, readMacAddress } from '@lpmos/core';
-import type { Clock, ErrorCode, TaskCache, TaskId, TaskRecord } from '@lpmos/core';
+import type { Clock, ErrorCode, TaskCache, TaskRecord } from '@lpmos/core';
 import type { RegionSecrets } from '../boot/secrets';
 import { readSessionToken, readTicket, sessionIdOf, sessionToken } from '../boot/tokens';
 import type { UsedTickets } from '../boot/used-tickets';
@@ -44,36 +44,42 @@ export function admit(options: AdmissionOptions, request: AdmissionRequest): Adm
   const { proof } = request;
   if (proof === undefined) return refuse('unauthenticated', 'neither ticket nor session token was given');
   return 'ticket' in proof
-    ? byTicket(options, task, taskId, proof.ticket, request.nonce)
-    : bySession(options, task, taskId, proof.sessionToken);
+    ? byTicket(options, task, { ticket: proof.ticket, nonce: request.nonce })
+    : bySession(options, task, proof.sessionToken);
 }
 
 function byTicket(
   options: AdmissionOptions,
   task: TaskRecord,
-  taskId: TaskId,
-  text: string,
-  nonce: string,
+  shown: { readonly ticket: string; readonly nonce: string },
 ): Admission {
-  const ticket = readTicket(options.secrets, text, options.clock.nowMs());
+  const ticket = readTicket(options.secrets, shown.ticket, options.clock.nowMs());
   if ('problem' in ticket) return refuse('unauthenticated', ticket.problem);
-  if (ticket.taskId !== taskId) return refuse('unauthenticated', 'the ticket is for another task');
-  if (isTerminal(task.status)) return refuse('not_allowed_in_state', `task ${taskId} is ${task.status}`);
-  if (!options.usedTickets.claim(ticket, nonce)) {
+  if (ticket.taskId !== task.metadata.id) return refuse('unauthenticated', 'the ticket is for another task');
+  const sessionId = sessionIdOf(options.secrets, ticket, shown.nonce);
+  if (isOver(task, sessionId)) return refuse('not_allowed_in_state', overText(task));
+  if (!options.usedTickets.claim(ticket, shown.nonce)) {
     return refuse('unauthenticated', 'the ticket was used before by another agent; boot the machine again');
   }
-  return admitted(options, task, sessionIdOf(options.secrets, ticket, nonce));
+  return admitted(options, task, sessionId);
 }
 
-function bySession(options: AdmissionOptions, task: TaskRecord, taskId: TaskId, token: string): Admission {
-  const sessionId = readSessionToken(options.secrets, taskId, token);
+function bySession(options: AdmissionOptions, task: TaskRecord, token: string): Admission {
+  const sessionId = readSessionToken(options.secrets, task.metadata.id, token);
   if (sessionId === undefined)
     return refuse('unauthenticated', 'the session token is not valid for this task');
-  // After the end a session serves only to hear that its result is safe and to be sent away.
-  if (isTerminal(task.status) && task.run.session_id !== sessionId) {
-    return refuse('not_allowed_in_state', `task ${taskId} is ${task.status}`);
-  }
-  return admitted(options, task, sessionId);
+  return isOver(task, sessionId)
+    ? refuse('not_allowed_in_state', overText(task))
+    : admitted(options, task, sessionId);
+}
+
+/** After the end the task's own session serves only to hear that its result is safe and to be sent away. */
+function isOver(task: TaskRecord, sessionId: string): boolean {
+  return isTerminal(task.status) && task.run.session_id !== sessionId;
+}
+
+function overText({ metadata, status }: TaskRecord): string {
+  return `task ${metadata.id} is ${status}`;
 }
 
 function admitted(options: AdmissionOptions, task: TaskRecord, sessionId: string): Admission {

@@ -39,7 +39,8 @@ export interface Agents {
   acknowledge(taskId: TaskId, seq: string): void;
   order(task: TaskRecord, order: Order): void;
   forgetIfSettled(task: TaskRecord): void;
-  readonly connected: number;
+  /** Tasks whose agent is connected now. */
+  connectedTasks(): TaskId[];
 }
 
 export function createAgents(options: {
@@ -124,9 +125,7 @@ export function createAgents(options: {
       const quiet = state?.link === undefined && Object.keys(state?.said ?? {}).length === 0;
       if (isTerminal(task.status) && quiet) states.delete(task.metadata.id);
     },
-    get connected() {
-      return [...states.values()].filter(({ link }) => link !== undefined).length;
-    },
+    connectedTasks: () => [...states].flatMap(([id, { link }]) => (link === undefined ? [] : [id])),
   };
 }
 

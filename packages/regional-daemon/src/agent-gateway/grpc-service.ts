@@ -2,10 +2,9 @@
  * The gRPC door for boot agents: one bidirectional stream per agent, dialled by the agent. Receives, admits, hands on, sends.
  * A wrong message ends the stream with a status that the agent's console can show; it never ends the daemon.
  */
-import { readFileSync } from 'node:fs';
-import { Server, ServerCredentials, status as grpcStatus } from '@grpc/grpc-js';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import type { sendUnaryData, ServerDuplexStream, ServerUnaryCall } from '@grpc/grpc-js';
-import { ERROR_TABLE } from '@lpmos/core';
+import { ERROR_TABLE, LpmosError } from '@lpmos/core';
 import type { ErrorCode } from '@lpmos/core';
 import { AgentServiceService } from '@lpmos/proto';
 import type {
@@ -24,6 +23,7 @@ import { readHardware, takeMessage } from './conversation';
 import type { ConversationOptions, Speaker } from './conversation';
 import { orderMessage } from './orders';
 import type { OrderSurroundings } from './orders';
+import { nextSeq, settled, unaryNonce } from './statement';
 
 export interface GrpcServiceOptions extends AdmissionOptions, ConversationOptions {
   readonly agents: Agents;
@@ -39,6 +39,8 @@ export interface GrpcServiceOptions extends AdmissionOptions, ConversationOption
 const HELLO_DEADLINE_MS = 10_000;
 /** A hardware report of a large server is below 100 KiB. */
 const LARGEST_MESSAGE = 1024 * 1024;
+/** An unary report waits for etcd at most so long; then its agent says it again. */
+const REPORT_MS = 15_000;
 /** Dead machines are noticed within half a minute. */
 const KEEPALIVE = {
   'grpc.keepalive_time_ms': 20_000,
@@ -60,7 +62,13 @@ export function createGrpcService(options: GrpcServiceOptions): GrpcService {
   const service: AgentServiceServer = {
     session: (stream: Stream) => serveSession(options, stream),
     report: (call: ServerUnaryCall<ReportRequest, ReportResponse>, reply: sendUnaryData<ReportResponse>) =>
-      answerReport(options, call.request, reply),
+      void answerReport(options, call.request).then(
+        (answer) => reply(null, answer),
+        (thrown: unknown) => {
+          const { code, message } = LpmosError.from(thrown);
+          reply({ code: ERROR_TABLE[code].grpc, details: message });
+        },
+      ),
   };
   server.addService(AgentServiceService, service);
   return {
@@ -173,13 +181,10 @@ function linkOf(options: GrpcServiceOptions, stream: Stream): AgentLink {
   };
 }
 
-function answerReport(
-  options: GrpcServiceOptions,
-  request: ReportRequest,
-  reply: sendUnaryData<ReportResponse>,
-): void {
-  const refuse = (code: ErrorCode, problem: string): void =>
-    reply({ code: ERROR_TABLE[code].grpc as grpcStatus, details: problem });
+async function answerReport(options: GrpcServiceOptions, request: ReportRequest): Promise<ReportResponse> {
+  const refuse = (code: ErrorCode, message: string): never => {
+    throw new LpmosError({ code, message });
+  };
   if (request.hardware === undefined) return refuse('invalid_argument', 'hardware is missing');
   const hardware = readHardware(request.hardware, options.sha256);
   if ('problem' in hardware) return refuse('invalid_argument', hardware.problem);
@@ -190,35 +195,16 @@ function answerReport(
     nonce: unaryNonce(request.ticket, options),
   });
   if ('problem' in admission) return refuse(admission.code, admission.problem);
-  const { task, sessionId } = admission;
-  const answer: ReportResponse = {
-    status: 'received',
-    taskId: task.metadata.id,
-    nextAction: 'wait_for_approval',
-  };
-  const link: AgentLink = {
-    acknowledge: () => {
-      reply(null, answer);
-      options.agents.detach(task.metadata.id, link);
-    },
-    order: () => undefined,
-    close: (reason) => refuse('conflict', reason),
-  };
-  options.agents.attach(task.metadata.id, sessionId, link);
-  options.agents.hear(task.metadata.id, sessionId, '1', { report: { seq: '1', hardware } });
-}
-
-/** An agent without a stream has no nonce of its own: its ticket stands for the process. */
-export function unaryNonce(ticket: string, options: Pick<ConversationOptions, 'sha256'>): string {
-  return Buffer.from(options.sha256(Buffer.from(ticket)))
-    .toString('hex')
-    .slice(0, 32);
+  const { sessionId } = admission;
+  const taskId = admission.task.metadata.id;
+  const seq = nextSeq(options.clock);
+  await settled({
+    ...{ agents: options.agents, taskId, sessionId, seq, signal: AbortSignal.timeout(REPORT_MS) },
+    say: () => options.agents.hear(taskId, sessionId, seq, { report: { seq, hardware } }),
+  });
+  return { status: 'received', taskId, nextAction: 'wait_for_approval' };
 }
 
 function end(stream: Stream, code: ErrorCode, details: string): void {
   stream.emit('error', Object.assign(new Error(details), { code: ERROR_TABLE[code].grpc, details }));
-}
-
-export function readPem(path: string): string {
-  return readFileSync(path, 'utf8');
 }

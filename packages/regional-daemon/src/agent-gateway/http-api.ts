@@ -88,7 +88,11 @@ async function answer(
     if (route === 'POST /api/v1/agent/report' || route === 'POST /api/v1/agent/status') {
       const signal = AbortSignal.timeout(ANSWER_MS);
       const door = path.endsWith('/report') ? answerReport : answerStatus;
-      return send(response, 200, await door(options, bearer(request), await readJson(request), signal));
+      return send(
+        response,
+        200,
+        await door(options, { token: bearer(request), body: await readJson(request), signal }),
+      );
     }
     throw new LpmosError({ code: 'not_found', message: `There is no ${route} here` });
   } catch (thrown) {

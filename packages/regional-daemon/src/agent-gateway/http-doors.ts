@@ -3,17 +3,18 @@
  * An answer of 200 says that the statement is durable in etcd, so each door waits for the planner to settle it.
  */
 import { applyEvent, isTaskId, LpmosError, readMacAddress } from '@lpmos/core';
-import type { FieldProblem, TaskEvent, TaskId, TaskRecord, TaskStore } from '@lpmos/core';
-import type { Fence } from '@lpmos/core';
+import type { Fence, StoredHardware, TaskEvent, TaskId, TaskRecord, TaskStore } from '@lpmos/core';
 import { WireHardwareReport } from '@lpmos/proto';
 import { sameToken } from '../boot/secrets';
 import { checkInToken } from '../boot/tokens';
 import { admit } from './admission';
 import type { AdmissionOptions } from './admission';
-import type { AgentLink, Agents } from './agents';
+import type { Agents } from './agents';
 import { readHardware, takeMessage } from './conversation';
 import type { ConversationOptions } from './conversation';
-import { unaryNonce } from './grpc-service';
+import { readFields } from './http-fields';
+import type { FieldRules, FieldsOf } from './http-fields';
+import { nextSeq, settled, unaryNonce } from './statement';
 
 export interface HttpDoorOptions extends AdmissionOptions, ConversationOptions {
   readonly agents: Agents;
@@ -22,72 +23,95 @@ export interface HttpDoorOptions extends AdmissionOptions, ConversationOptions {
   readonly actor: string;
 }
 
-export async function answerReport(
-  options: HttpDoorOptions,
-  token: string,
-  body: unknown,
-  signal: AbortSignal,
-): Promise<unknown> {
-  const fields = readFields(body, ['mac_address', 'hardware'], ['task_id']);
-  const ticketTask = token.split('.')[0] ?? '';
-  const hardware = readHardware(
-    WireHardwareReport.fromJSON(
-      camelCased({ ...(fields['hardware'] as object), mac_address: fields['mac_address'] }),
-    ),
-    options.sha256,
-  );
-  if ('problem' in hardware) throw new LpmosError({ code: 'invalid_argument', message: hardware.problem });
-  const speaker = admitBearer(
-    options,
-    token,
-    String(fields['task_id'] ?? ticketTask),
-    String(fields['mac_address']),
-  );
-  const seq = nextSeq(options);
-  await settled(options, speaker, seq, signal, () =>
-    options.agents.hear(speaker.taskId, speaker.sessionId, seq, { report: { seq, hardware } }),
-  );
+const REPORT_FIELDS = {
+  mac_address: { kind: 'text' },
+  hardware: { kind: 'object' },
+  task_id: { kind: 'text', optional: true },
+} as const satisfies FieldRules;
+
+const STATUS_FIELDS = {
+  mac_address: { kind: 'text' },
+  task_id: { kind: 'text' },
+  status: { kind: 'text' },
+  progress: { kind: 'percent', optional: true },
+  message: { kind: 'text', optional: true, longest: 10_000 },
+} as const satisfies FieldRules;
+
+type StatusFields = FieldsOf<typeof STATUS_FIELDS>;
+
+export interface DoorRequest {
+  /** The bearer token. */
+  readonly token: string;
+  readonly body: unknown;
+  readonly signal: AbortSignal;
+}
+
+export async function answerReport(options: HttpDoorOptions, request: DoorRequest): Promise<unknown> {
+  const { token, signal } = request;
+  const fields = readFields(request.body, REPORT_FIELDS);
+  const taskId = fields.task_id ?? token.split('.')[0] ?? '';
+  // Who may not speak learns nothing of what would be a valid report.
+  const speaker = admitBearer(options, { ticket: token, taskId, mac: fields.mac_address });
+  const hardware = hardwareOf(options, fields);
+  const seq = nextSeq(options.clock);
+  await settled({
+    ...{ agents: options.agents, ...speaker, seq, signal },
+    say: () => options.agents.hear(speaker.taskId, speaker.sessionId, seq, { report: { seq, hardware } }),
+  });
   return { status: 'received', task_id: speaker.taskId, next_action: 'wait_for_approval' };
 }
 
-export async function answerStatus(
-  options: HttpDoorOptions,
-  token: string,
-  body: unknown,
-  signal: AbortSignal,
-): Promise<unknown> {
-  const fields = readFields(body, ['mac_address', 'task_id', 'status'], ['progress', 'message']);
-  const status = String(fields['status']);
-  const message = String(fields['message'] ?? '');
-  if (status === 'host_up') return checkIn(options, token, fields, message);
-  const speaker = admitBearer(options, token, String(fields['task_id']), String(fields['mac_address']));
-  const attempt = speaker.task.run.attempt;
-  const seq = nextSeq(options);
+function hardwareOf(options: HttpDoorOptions, fields: FieldsOf<typeof REPORT_FIELDS>): StoredHardware {
+  const wire = camelCased({ ...fields.hardware, mac_address: fields.mac_address });
+  const hardware = readHardware(WireHardwareReport.fromJSON(wire), options.sha256);
+  if (!('problem' in hardware)) return hardware;
+  throw new LpmosError({
+    code: 'invalid_argument',
+    message: hardware.problem,
+    fields: [{ path: 'hardware', problem: hardware.problem }],
+  });
+}
+
+export async function answerStatus(options: HttpDoorOptions, request: DoorRequest): Promise<unknown> {
+  const { token, signal } = request;
+  const fields = readFields(request.body, STATUS_FIELDS);
+  const { status, message = '' } = fields;
+  if (status === 'host_up') return checkIn(options, token, fields);
+  if (status !== 'installing' && status !== 'completed' && status !== 'failed') {
+    throw invalid('status', 'must be installing, completed, failed or host_up');
+  }
+  const speaker = admitBearer(options, { ticket: token, taskId: fields.task_id, mac: fields.mac_address });
+  if (speaker.task.status !== 'installing') return answerOutOfTurn(speaker.task, status);
+  const { attempt } = speaker.task.run;
+  const seq = nextSeq(options.clock);
   if (status === 'installing') {
-    const percent = Number(fields['progress'] ?? 0);
+    const percent = fields.progress ?? 0;
     const progress = { attempt, phase: 'installing', percent, message, bytesDone: '0', bytesTotal: '0' };
     takeMessage(options, speaker, { seq, message: { $case: 'progress', value: progress } });
     return { status: 'received' };
   }
-  if (status !== 'completed' && status !== 'failed') {
-    throw invalid('status', 'must be installing, completed, failed or host_up');
-  }
   const success = status === 'completed';
   const result = { attempt, success, failureClass: 'agent_fault', message, diskTouched: true };
-  await settled(options, speaker, seq, signal, () => {
-    takeMessage(options, speaker, { seq, message: { $case: 'result', value: result } });
+  await settled({
+    ...{ agents: options.agents, ...speaker, seq, signal },
+    say: () => void takeMessage(options, speaker, { seq, message: { $case: 'result', value: result } }),
   });
   return { status: 'received' };
 }
 
+/** An end that is stored already may be said again, because its answer can get lost; anything else was never ordered. */
+function answerOutOfTurn(task: TaskRecord, status: string): unknown {
+  if (task.status === status) return { status: 'received' };
+  throw new LpmosError({
+    code: 'not_allowed_in_state',
+    message: `Task ${task.metadata.id} is ${task.status}; "${status}" is said while it is installing`,
+    details: { task_id: task.metadata.id, status: task.status },
+  });
+}
+
 /** The installed host says that it runs from its disk. It moves nothing but the timeline; said twice, it counts once. */
-async function checkIn(
-  options: HttpDoorOptions,
-  token: string,
-  fields: Record<string, unknown>,
-  message: string,
-): Promise<unknown> {
-  const taskId = String(fields['task_id']);
+async function checkIn(options: HttpDoorOptions, token: string, fields: StatusFields): Promise<unknown> {
+  const taskId = fields.task_id;
   if (!isTaskId(taskId)) throw invalid('task_id', 'is no task id');
   if (!sameToken(token, checkInToken(options.secrets, taskId))) {
     throw new LpmosError({
@@ -98,10 +122,10 @@ async function checkIn(
   const task = await options.store.read(taskId);
   if (task === undefined)
     throw new LpmosError({ code: 'not_found', message: `There is no task ${taskId} here` });
-  if (readMacAddress(String(fields['mac_address'])) !== task.metadata.target_mac) {
+  if (readMacAddress(fields.mac_address) !== task.metadata.target_mac) {
     throw invalid('mac_address', `is not the machine of task ${taskId}`);
   }
-  await commitDirectly(options, task, { name: 'host_up', detail: printable(message) });
+  await commitDirectly(options, task, { name: 'host_up', detail: printable(fields.message ?? '') });
   return { status: 'received' };
 }
 
@@ -125,7 +149,11 @@ interface BearerSpeaker {
   readonly task: TaskRecord;
 }
 
-function admitBearer(options: HttpDoorOptions, ticket: string, taskId: string, mac: string): BearerSpeaker {
+function admitBearer(
+  options: HttpDoorOptions,
+  claim: { readonly ticket: string; readonly taskId: string; readonly mac: string },
+): BearerSpeaker {
+  const { ticket, taskId, mac } = claim;
   const admission = admit(options, {
     taskId,
     macAddress: mac,
@@ -134,68 +162,6 @@ function admitBearer(options: HttpDoorOptions, ticket: string, taskId: string, m
   });
   if ('problem' in admission) throw new LpmosError({ code: admission.code, message: admission.problem });
   return { taskId: admission.task.metadata.id, sessionId: admission.sessionId, task: admission.task };
-}
-
-/** Says something through a short-lived link and waits until the planner acknowledged it. */
-async function settled(
-  options: HttpDoorOptions,
-  speaker: BearerSpeaker,
-  seq: string,
-  signal: AbortSignal,
-  say: () => void,
-): Promise<void> {
-  let link: AgentLink | undefined;
-  try {
-    await new Promise<void>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(unavailable('the statement is not durable yet')), {
-        once: true,
-      });
-      link = {
-        acknowledge: (acknowledged) => {
-          if (acknowledged === seq) resolve();
-        },
-        order: () => undefined,
-        close: (reason) => reject(new LpmosError({ code: 'conflict', message: reason })),
-      };
-      options.agents.attach(speaker.taskId, speaker.sessionId, link);
-      say();
-    });
-  } finally {
-    if (link !== undefined) options.agents.detach(speaker.taskId, link);
-  }
-}
-
-/** Requests carry no sequence; microseconds rise across restarts of the daemon. */
-let lastSeq = 0n;
-function nextSeq(options: HttpDoorOptions): string {
-  const now = BigInt(Math.round(options.clock.nowMs() * 1000));
-  lastSeq = now > lastSeq ? now : lastSeq + 1n;
-  return lastSeq.toString();
-}
-
-function readFields(
-  body: unknown,
-  required: readonly string[],
-  optional: readonly string[],
-): Record<string, unknown> {
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw new LpmosError({ code: 'invalid_argument', message: 'The body must be a JSON object' });
-  }
-  const known = [...required, ...optional];
-  const problems: FieldProblem[] = [
-    ...required
-      .filter((name) => !Object.hasOwn(body, name))
-      .map((path) => ({ path, problem: 'is required' })),
-    ...Object.keys(body)
-      .filter((name) => !known.includes(name))
-      .map((path) => ({ path, problem: `is not known; known are ${known.join(', ')}` })),
-  ];
-  if (problems.length === 0) return body as Record<string, unknown>;
-  throw new LpmosError({
-    code: 'invalid_argument',
-    message: 'The request has invalid fields',
-    fields: problems,
-  });
 }
 
 /** The generated reader of the wire type knows the camelCase names. */
