@@ -3,9 +3,11 @@
  * And what must not happen to it: a reinstall, a disk touched without approval, an installation on hardware that nobody approved.
  * One lab for all; the tests of one machine follow each other as its life does. Disks are judged by their bytes while the machine is off.
  */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { sha256OfFile } from '../../scripts/file-digest';
+import { LAB_LINK } from '../../scripts/quickstart/lab-site';
 import { describeWhen } from '../integration/harness/it-when';
 import { isAgentScript, unservedPromises } from './harness/boot-log';
 import { until, untilTask } from './harness/follow-task';
@@ -24,7 +26,10 @@ const BOOT_MS = 3 * MINUTE;
 /** The region asks a silent agent every 20 s and gives it 10 s to answer. */
 const AGENT_GONE_MS = MINUTE;
 const FURTHER_BOOTS = 10;
-const SSH_KEY = 'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2nX0mGSXRDOHKkvgNkoG9uGpsHTkNwt9xyJY3Wl0aE operator@lab';
+/** The boot loader of the installed image. */
+const DISK_BOOTS = 'GRUB';
+const SSH_KEY =
+  'ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIE2nX0mGSXRDOHKkvgNkoG9uGpsHTkNwt9xyJY3Wl0aE operator@lab';
 
 let lab: Lab;
 let failed = false;
@@ -56,7 +61,11 @@ async function orderTask(machine: MachineSpec, hostname: string): Promise<string
     ...{ region_id: 'lab', target_mac: machine.mac, os_type: 'debian', os_version: '12', hostname },
     ssh_authorized_keys: [SSH_KEY],
   });
-  await untilTask(lab.api, taskId, { what: 'ready', deadlineMs: MINUTE, is: ({ status }) => status === 'ready' });
+  await untilTask(lab.api, taskId, {
+    what: 'ready',
+    deadlineMs: MINUTE,
+    is: ({ status }) => status === 'ready',
+  });
   return taskId;
 }
 
@@ -66,10 +75,13 @@ const untilStatus = (taskId: string, status: string, deadlineMs: number): Promis
 const eventsOf = (task: TaskAnswer): string[] => task.timeline.map(({ event }) => event);
 
 describeWhen(missingForLab())('the first machine', () => {
-  beforeAll(async () => {
-    lab = await startLab();
-    process.stderr.write(`lab in ${lab.dir}, machines run with ${lab.accelerator}\n`);
-  }, BUILD_MS + 5 * MINUTE);
+  beforeAll(
+    async () => {
+      lab = await startLab();
+      process.stderr.write(`lab in ${lab.dir}, machines run with ${lab.accelerator}\n`);
+    },
+    BUILD_MS + 5 * MINUTE,
+  );
   afterAll(async () => {
     await lab?.stop({ keep: failed });
   }, MINUTE);
@@ -90,7 +102,11 @@ describeWhen(missingForLab())('the first machine', () => {
         await lab.ask('powerOn', machine());
         const reported = await untilStatus(taskId, 'pending_approval', REPORT_MS);
         expect(reported.hardware?.disks).toMatchObject([
-          { serial: 'LABDISK0001', size_bytes: 8 * 1024 ** 3, contents: { partition_table: 'none', file_system: '' } },
+          {
+            serial: 'LABDISK0001',
+            size_bytes: 8 * 1024 ** 3,
+            contents: { partition_table: 'none', file_system: '' },
+          },
         ]);
         await lab.api.approveTask(taskId, { approved: true }, { ifVersion: reported.version });
         await untilStatus(taskId, 'completed', INSTALL_MS);
@@ -150,14 +166,165 @@ describeWhen(missingForLab())('the first machine', () => {
       FURTHER_BOOTS * 2 * BOOT_MS,
     );
   });
-});
 
-const DISK_BOOTS = 'GRUB';
-void OLD_DISK_WORDS;
-void makeOldDisk;
-void sha256OfFile;
-void readFileSync;
-void until;
-void isAgentScript;
-void unservedPromises;
-void AGENT_GONE_MS;
+  describe("a machine with somebody's data on its disk", () => {
+    const machine = (): MachineSpec => ({
+      ...{ name: 'second', mac: '52:54:00:4c:50:02', uuid: '5fca52d2-38a1-4b4f-9d6b-4c504d4f5302' },
+      ...{ serial: 'LAB-0002', memoryMiB: 512 },
+      disk: { path: join(lab.dir, 'second.raw'), sizeGiB: 1, serial: 'LABDISK0002', bus: 'virtio' },
+    });
+    const withMoreMemory = (): MachineSpec => ({ ...machine(), memoryMiB: 768 });
+    const withAnotherDisk = (): MachineSpec => ({
+      ...withMoreMemory(),
+      extraDisks: [{ path: join(lab.dir, 'third.raw'), sizeGiB: 1, serial: 'LABDISK0003', bus: 'virtio' }],
+    });
+    let taskId = '';
+    let before = '';
+    const digestOfDisk = (): Promise<string> => sha256OfFile(machine().disk.path);
+    /** The disk boots as ever, and afterwards it is byte for byte what it was. */
+    const expectUntouched = async (): Promise<void> => {
+      await waitConsole(machine(), 'boots: the local disk', BOOT_MS);
+      await waitConsole(machine(), OLD_DISK_WORDS, BOOT_MS);
+      await lab.ask('powerOff', { name: 'second' });
+      expect(await digestOfDisk()).toBe(before);
+    };
+    const powerOffUnseen = async (): Promise<void> => {
+      await lab.ask('powerOff', { name: 'second' });
+      const agents = () => lab.ask('health', null);
+      await until(
+        'no agent connected',
+        AGENT_GONE_MS,
+        agents,
+        ({ connectedAgents }) => connectedAgents === 0,
+      );
+    };
+    const untilReported = (id: string, times: number): Promise<TaskAnswer> => {
+      const is = (task: TaskAnswer): boolean =>
+        eventsOf(task).filter((event) => event === 'hardware_reported').length === times;
+      return untilTask(lab.api, id, { what: `report number ${times}`, deadlineMs: REPORT_MS, is });
+    };
+
+    check(
+      'shows what stands on its disk, and its old report cannot be approved once the hardware changed',
+      async () => {
+        await makeOldDisk(machine().disk);
+        before = await digestOfDisk();
+        taskId = await orderTask(machine(), 'second');
+        await lab.ask('powerOn', machine());
+        const first = await untilReported(taskId, 1);
+        const partition = { number: 1, label: 'old-data', file_system: 'ext4' };
+        const contents = { partition_table: 'gpt', partitions: [partition] };
+        expect(first.hardware?.disks).toMatchObject([{ serial: 'LABDISK0002', contents }]);
+        await lab.ask('powerOff', { name: 'second' });
+        await lab.ask('powerOn', withMoreMemory());
+        const second = await untilReported(taskId, 2);
+        expect(second.status).toBe('pending_approval');
+        expect(second.hardware_digest).not.toBe(first.hardware_digest);
+        expect(second.timeline.at(-1)?.detail).toBe(second.hardware_digest);
+        const late = lab.api.approveTask(taskId, { approved: true }, { ifVersion: first.version });
+        await expect(late).rejects.toMatchObject({ code: 'stale' });
+      },
+      2 * REPORT_MS + MINUTE,
+    );
+
+    check(
+      'is not installed when its hardware changed after the approval: it waits for approval again',
+      async () => {
+        await powerOffUnseen();
+        const { approval } = await lab.api.approveTask(taskId, { approved: true, target_disk: 'auto' });
+        expect(approval.status).toBe('approved');
+        await lab.ask('powerOn', withAnotherDisk());
+        const changed = (task: TaskAnswer): boolean => eventsOf(task).includes('hardware_changed');
+        const task = await untilTask(lab.api, taskId, {
+          what: 'change seen',
+          deadlineMs: REPORT_MS,
+          is: changed,
+        });
+        expect(task).toMatchObject({ status: 'pending_approval', approval: { status: 'pending' } });
+        const change = task.timeline.at(-1);
+        expect(change).toMatchObject({ event: 'hardware_changed', from: 'approved', to: 'pending_approval' });
+        expect(change?.detail).toMatch(/^disks was (?:(?!LABDISK0003).)*, is now .*LABDISK0003/);
+        expect(change?.detail).not.toMatch(/memory|cpu|network/);
+        expect(eventsOf(task)).not.toContain('install_started');
+        await waitConsole(machine(), 'waiting for an operator to approve', BOOT_MS);
+      },
+      REPORT_MS + AGENT_GONE_MS + BOOT_MS,
+    );
+
+    check(
+      'keeps every byte of its disks when it is rejected, and boots its own disk again',
+      async () => {
+        await lab.api.rejectTask(taskId, { reason: 'somebody still needs this disk' });
+        await untilStatus(taskId, 'rejected', MINUTE);
+        await expectUntouched();
+        const blank = createHash('sha256')
+          .update(Buffer.alloc(1024 ** 3))
+          .digest('hex');
+        expect(await sha256OfFile(join(lab.dir, 'third.raw'))).toBe(blank);
+      },
+      3 * BOOT_MS,
+    );
+
+    check(
+      'keeps every byte of its disk when it is cancelled while it waits for approval',
+      async () => {
+        taskId = await orderTask(machine(), 'second');
+        await lab.ask('powerOn', machine());
+        await untilStatus(taskId, 'pending_approval', REPORT_MS);
+        expect(await advertisedSizes()).toEqual(builtSizes());
+        await lab.api.cancelTask(taskId);
+        await untilStatus(taskId, 'cancelled', MINUTE);
+        await expectUntouched();
+      },
+      REPORT_MS + 3 * BOOT_MS,
+    );
+
+    check(
+      'keeps every byte of its disk when it is cancelled after the approval, before it was powered on again',
+      async () => {
+        taskId = await orderTask(machine(), 'second');
+        await lab.ask('powerOn', machine());
+        await untilStatus(taskId, 'pending_approval', REPORT_MS);
+        await powerOffUnseen();
+        await lab.api.approveTask(taskId, { approved: true });
+        await lab.api.cancelTask(taskId);
+        await untilStatus(taskId, 'cancelled', MINUTE);
+        await lab.ask('powerOn', machine());
+        await expectUntouched();
+        expect(eventsOf(await lab.api.getTask(taskId))).not.toContain('install_started');
+      },
+      REPORT_MS + AGENT_GONE_MS + 3 * BOOT_MS,
+    );
+
+    /** What the script of this machine names, fetched as the machine would. */
+    async function advertisedSizes(): Promise<number[]> {
+      const menu = `http://${LAB_LINK.serviceAddress}/boot/menu.ipxe?mac=${encodeURIComponent(machine().mac)}`;
+      const script = await lab.ask('get', { url: menu });
+      expect(script).toMatchObject({ status: 200, text: expect.stringMatching(/^#!ipxe\n/) as string });
+      const urls = [...script.text.matchAll(/^(?:kernel|initrd)\b.*?(http:\/\/\S+)/gm)].map(
+        ([, url]) => url ?? '',
+      );
+      const answers = await Promise.all(urls.map((url) => lab.ask('get', { url })));
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200]);
+      return answers.map(({ bytes }) => bytes).slice(0, 2);
+    }
+
+    function builtSizes(): number[] {
+      const text = readFileSync(join(lab.ramdiskDir, 'manifest.json'), 'utf8');
+      const manifest = JSON.parse(text) as Record<'vmlinuz' | 'initramfs', { size_bytes: number }>;
+      return [manifest.vmlinuz.size_bytes, manifest.initramfs.size_bytes];
+    }
+  });
+
+  check(
+    'served everything that it advertised',
+    async () => {
+      const log = lab.bootLog();
+      expect(unservedPromises(log)).toEqual([]);
+      const booted = (mac: string): number =>
+        log.filter((entry) => isAgentScript(entry) && entry.mac === mac).length;
+      expect([booted('52:54:00:4c:50:01'), booted('52:54:00:4c:50:02')]).toEqual([1, 6]);
+    },
+    MINUTE,
+  );
+});

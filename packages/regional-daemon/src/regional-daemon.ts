@@ -159,6 +159,7 @@ export async function createRegionalDaemon(options: RegionalDaemonOptions): Prom
       usedTickets,
       logger,
     },
+    sightings: { agents, cache, regions, fence, clock, logger },
   });
 }
 

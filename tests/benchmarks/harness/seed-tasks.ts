@@ -70,7 +70,7 @@ async function newTask(store: TaskStore, mac: MacAddress): Promise<TaskRecord> {
 }
 
 function reported(mac: MacAddress): TaskEvent {
-  const report = generateHardware({ mac, seed: 1, firmware: 'bios' });
+  const report = { ...generateHardware({ mac, seed: 1, firmware: 'bios' }), collected_at: isoTime(Date.now()) };
   const digest = hardwareDigest(report, sha256);
   return { name: 'hardware_reported', hardware: { schema_version: 1, report, digest }, sessionId: 'benchmark' };
 }
@@ -83,7 +83,6 @@ export async function move(store: TaskStore, task: TaskRecord, event: TaskEvent)
 
 function done<T>(outcome: WriteOutcome<T>): T {
   if (outcome.kind === 'done') return outcome.value;
-  throw new Error('a task could not be seeded', {
-    cause: outcome.kind === 'refused' ? outcome.error : outcome.cause,
-  });
+  const cause: unknown = outcome.kind === 'refused' ? outcome.error : outcome.cause;
+  throw new Error(`a task could not be seeded: ${outcome.kind}, ${String(cause)}`, { cause });
 }

@@ -41,7 +41,9 @@ export async function until<T>(
     const value = await look();
     if (is(value)) return value;
     if (performance.now() > end) {
-      throw new Error(`waiting for "${what}": not so within ${deadlineMs / 1000} s, but ${JSON.stringify(value)}`);
+      throw new Error(
+        `waiting for "${what}": not so within ${deadlineMs / 1000} s, but ${JSON.stringify(value)}`,
+      );
     }
     await pause(LOOK_EVERY_MS);
   }

@@ -32,6 +32,7 @@ export interface LabReady {
 /** Every operation with its argument and its answer. */
 export interface LabOperations {
   readonly powerOn: { readonly takes: MachineSpec; readonly gives: { readonly consoleLog: string } };
+  /** Pulls the plug; of a machine that is off nothing changes. */
   readonly powerOff: { readonly takes: { readonly name: string }; readonly gives: null };
   readonly waitConsole: {
     readonly takes: { readonly name: string; readonly pattern: string; readonly deadlineMs: number };

@@ -70,7 +70,7 @@ function createRack(dir: string, accelerator: Accelerator['kind']): Rack {
       return { consoleLog };
     },
     async powerOff(name) {
-      await machine(name).kill();
+      await running.get(name)?.kill();
       running.delete(name);
       return null;
     },
@@ -160,7 +160,9 @@ async function serve(settings: LabSettings): Promise<void> {
 void serve(JSON.parse(process.argv[2] ?? '{}') as LabSettings).then(
   () => process.exit(0),
   (thrown: unknown) => {
-    process.stderr.write(`lab: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`);
+    process.stderr.write(
+      `lab: ${thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)}\n`,
+    );
     process.exit(1);
   },
 );

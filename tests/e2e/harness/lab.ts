@@ -5,7 +5,7 @@
  */
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createApiClient } from '@lpmos/api';
@@ -31,7 +31,10 @@ export interface Lab {
   readonly ramdiskDir: string;
   readonly accelerator: string;
   readonly api: ApiClient;
-  ask<K extends LabOperation>(operation: K, argument: LabOperations[K]['takes']): Promise<LabOperations[K]['gives']>;
+  ask<K extends LabOperation>(
+    operation: K,
+    argument: LabOperations[K]['takes'],
+  ): Promise<LabOperations[K]['gives']>;
   /** What the daemon said about every request of a machine, in order. */
   bootLog(): BootLogEntry[];
   stop(options: { readonly keep: boolean }): Promise<void>;
@@ -41,9 +44,10 @@ export async function startLab(): Promise<Lab> {
   const built = await runCommand(process.execPath, [TSX, join(__dirname, 'build-artefacts.ts')], {
     ...{ cwd: ROOT, timeoutMs: BUILD_MS, env: { ...process.env } as Record<string, string> },
   });
-  const artefacts = JSON.parse(built) as Pick<LabSettings, 'ramdiskDir' | 'imagesDir' | 'kernel'>;
+  const cached = JSON.parse(built) as Artefacts;
   mkdirSync(join(ROOT, '.lab'), { recursive: true });
   const dir = mkdtempSync(join(ROOT, '.lab', 'e2e-'));
+  const artefacts = holdOn(cached, dir);
   const socketPath = join(dir, 'api.sock');
   const forward = await forwardToNamespace({ socketPath, port: 0 });
   const settings = JSON.stringify({ ...artefacts, dir, socketPath } satisfies LabSettings);
@@ -62,6 +66,22 @@ export async function startLab(): Promise<Lab> {
       if (!keep) rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+type Artefacts = Pick<LabSettings, 'ramdiskDir' | 'imagesDir' | 'kernel'>;
+
+/** Links to the very files, because a build in another terminal puts new ones in their place while machines load them. */
+function holdOn({ ramdiskDir, imagesDir }: Artefacts, dir: string): Artefacts {
+  const held = { ramdiskDir: join(dir, 'ramdisk'), imagesDir: join(dir, 'images') };
+  linkFiles(ramdiskDir, held.ramdiskDir);
+  linkFiles(imagesDir, held.imagesDir);
+  return { ...held, kernel: join(held.ramdiskDir, 'vmlinuz') };
+}
+
+function linkFiles(from: string, to: string): void {
+  mkdirSync(to);
+  const files = readdirSync(from, { withFileTypes: true }).filter((entry) => entry.isFile());
+  for (const { name } of files) linkSync(join(from, name), join(to, name));
 }
 
 interface Line {

@@ -3,7 +3,16 @@
  * from the file system itself after replaying the journal on a copy. No mount and no privilege. Trusts no log and no agent.
  */
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, openSync, closeSync, rmSync, truncateSync, writeFileSync, writeSync, readSync } from 'node:fs';
+import {
+  mkdirSync,
+  openSync,
+  closeSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+  readSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { sha256OfText } from '../../../scripts/file-digest';
 import { runCommand } from '../../../scripts/run-command';
@@ -21,7 +30,10 @@ export interface OldDisk {
 }
 
 /** A bootable disk with a GPT, one ext4 file system and some random megabytes in it, as a machine may have that somebody still needs. */
-export async function makeOldDisk(options: { readonly path: string; readonly sizeGiB: number }): Promise<OldDisk> {
+export async function makeOldDisk(options: {
+  readonly path: string;
+  readonly sizeGiB: number;
+}): Promise<OldDisk> {
   const { path, sizeGiB } = options;
   const files = `${path}.files`;
   mkdirSync(files);
@@ -45,7 +57,10 @@ export async function makeOldDisk(options: { readonly path: string; readonly siz
 const BOOT_CODE = '31c08ed8be157cbaf803ac84c07403eeebf8f4ebfd';
 
 function writeBootSector(path: string): void {
-  const code = Buffer.concat([Buffer.from(BOOT_CODE, 'hex'), Buffer.from(`\r\n${OLD_DISK_WORDS}\r\n\0`, 'latin1')]);
+  const code = Buffer.concat([
+    Buffer.from(BOOT_CODE, 'hex'),
+    Buffer.from(`\r\n${OLD_DISK_WORDS}\r\n\0`, 'latin1'),
+  ]);
   const file = openSync(path, 'r+');
   writeSync(file, code, 0, code.length, 0);
   closeSync(file);
@@ -78,7 +93,8 @@ export async function openInstalledRoot(disk: string): Promise<InstalledRoot> {
   return {
     async read(path) {
       const facts = await ask(`stat ${path}`);
-      return facts.includes('Inode:') ? await ask(`cat ${path}`) : undefined;
+      if (!facts.includes('Inode:')) return undefined;
+      return ask(`cat ${path}`);
     },
     stat: (path) => ask(`stat ${path}`),
     close: () => rmSync(copy),

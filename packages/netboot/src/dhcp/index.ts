@@ -4,7 +4,7 @@ export type { BootRequest } from './boot-request';
 export type { DatagramListener, DatagramPort, Endpoint } from './datagram-port';
 export { encodePacket } from './encode-packet';
 export type { EncodeSettings } from './encode-packet';
-export { IPXE_SUBOPTION, MESSAGE_TYPE, OPTION, RELAY_SUBOPTION, messageTypeName } from './option-codes';
+export { IPXE_SUBOPTION, MESSAGE_TYPE, OPTION, PXE_SUBOPTION, RELAY_SUBOPTION, messageTypeName } from './option-codes';
 export type { MessageTypeName } from './option-codes';
 export {
   address as addressOption,
@@ -27,12 +27,15 @@ export { MAX_LEASES } from './lease-table';
 export type { Lease, LeaseState } from './lease-table';
 export { LOADER_KEYS } from './firmware';
 export type { LoaderKey } from './firmware';
-export type { BootSources, DhcpLink, Reservation } from './link';
+export { openLeaseJournal } from './lease-journal';
+export type { LeaseJournal, LeaseJournalOptions, LeaseJournalProblem } from './lease-journal';
+export { LINK_MODES } from './link';
+export type { BootSources, DhcpLink, LinkMode, Reservation } from './link';
 export { parseDhcpLink } from './parse-link';
 export type { ParsedLink } from './parse-link';
 export { createDhcpServer } from './server';
-export type { DhcpServer, DhcpServerOptions } from './server';
-export { openUdpSocket } from './udp-socket';
+export type { DhcpServer, DhcpServerOptions, OpenPort } from './server';
+export { openUdpListener, openUdpSocket } from './udp-socket';
 export type { UdpSocketOptions } from './udp-socket';
 export { BROADCAST_FLAG, decodePacket } from './packet';
 export type { DecodedPacket, DhcpOptions, DhcpPacket, MalformedPacket } from './packet';

@@ -24,8 +24,17 @@ export interface BootSources {
   readonly scriptUrl: string;
 }
 
+/**
+ * What we are on the link. `server` leases addresses; `proxy` adds boot data beside somebody else's DHCP server and leases nothing;
+ * `observe` decides as both would, reports it and sends nothing.
+ */
+export const LINK_MODES = ['server', 'proxy', 'observe'] as const;
+export type LinkMode = (typeof LINK_MODES)[number];
+
 export interface DhcpLink {
   readonly name: string;
+  /** `server` when absent. */
+  readonly mode?: LinkMode;
   /** Our address on the link: option 54 and the source of every reply. */
   readonly serverAddress: string;
   /** `10.77.0.0/24` */
@@ -40,6 +49,8 @@ export interface DhcpLink {
   /** How long an offered address is kept for the client that was offered it. */
   readonly offerSeconds: number;
   readonly reservations: readonly Reservation[];
+  /** Other DHCP servers of the link that are there on purpose: seen, and not reported. */
+  readonly knownServers?: readonly string[];
   /** Relays that may speak for clients (`giaddr`); all others get no answer. */
   readonly relays: readonly string[];
   /** 67, 68 and 67 outside of tests. */
@@ -52,6 +63,7 @@ export interface DhcpLink {
 /** A checked link, prepared so that an answer costs no parsing. */
 export interface LinkPlan {
   readonly link: DhcpLink;
+  readonly mode: LinkMode;
   readonly subnet: Subnet;
   readonly serverAddress: number;
   readonly pool?: { readonly first: number; readonly last: number };
@@ -61,6 +73,7 @@ export interface LinkPlan {
   /** Never leased, though inside the pool: ours, the router's, name servers'. */
   readonly excluded: ReadonlySet<number>;
   readonly relays: ReadonlySet<string>;
+  readonly knownServers: ReadonlySet<string>;
 }
 
 /** @param link as parseDhcpLink gave it */
@@ -71,6 +84,7 @@ export function planLink(link: DhcpLink): LinkPlan {
   const reservations = link.reservations.map((entry) => ({ ...entry, number: numberOf(entry.address) }));
   return {
     link,
+    mode: link.mode ?? 'server',
     subnet,
     serverAddress: numberOf(link.serverAddress),
     ...(link.pool === undefined
@@ -82,6 +96,7 @@ export function planLink(link: DhcpLink): LinkPlan {
       [...taken, ...(link.ntpServers ?? [])].flatMap((text) => (text ? [numberOf(text)] : [])),
     ),
     relays: new Set(link.relays),
+    knownServers: new Set(link.knownServers),
   };
 }
 

@@ -9,6 +9,7 @@ import type { Subnet } from './ipv4';
 import { formatIpv4, isHostOf, readIpv4, readSubnet } from './ipv4';
 import { MAX_LEASES } from './lease-table';
 import type { DhcpLink } from './link';
+import { LINK_MODES } from './link';
 import { MAX_FILE } from './packet';
 
 export type ParsedLink =
@@ -38,7 +39,7 @@ const FIELDS = [
     'ntpServers',
     'leaseSeconds',
   ],
-  ...['offerSeconds', 'reservations', 'relays', 'ports', 'boot', 'unknownClients'],
+  ...['offerSeconds', 'reservations', 'relays', 'ports', 'boot', 'unknownClients', 'mode', 'knownServers'],
 ];
 /** The longest text that is one option. */
 const MAX_OPTION = 255;
@@ -80,8 +81,21 @@ export function parseDhcpLink(raw: unknown): ParsedLink {
   if (raw['unknownClients'] !== 'lease' && raw['unknownClients'] !== 'ignore') {
     report('unknownClients', 'must be "lease" or "ignore"');
   }
+  checkMode(link);
   if (problems.length > 0) return { kind: 'problems', problems };
   return { kind: 'link', link: { ...raw, reservations } as unknown as DhcpLink };
+}
+
+function checkMode({ raw, report }: Scope): void {
+  const mode = raw['mode'];
+  if (mode !== undefined && !LINK_MODES.some((known) => known === mode)) {
+    report('mode', `must be one of ${LINK_MODES.join(', ')}`);
+  }
+  if (mode !== 'proxy') return;
+  // Whoever writes a pool expects leases from it, and in this mode there are none.
+  const why = 'must be left out in mode "proxy", where another server leases; or choose mode "server"';
+  if (raw['pool'] !== undefined) report('pool', why);
+  if (Array.isArray(raw['reservations']) && raw['reservations'].length > 0) report('reservations', why);
 }
 
 function checkNetwork(link: Scope, subnet: Subnet | undefined): void {
@@ -90,6 +104,7 @@ function checkNetwork(link: Scope, subnet: Subnet | undefined): void {
   checkAddresses(link, 'dnsServers');
   if (link.raw['ntpServers'] !== undefined) checkAddresses(link, 'ntpServers');
   checkAddresses(link, 'relays', MAX_RELAYS);
+  if (link.raw['knownServers'] !== undefined) checkAddresses(link, 'knownServers');
   if (link.raw['domain'] === undefined) return;
   checkText(link, 'domain', { pattern: DOMAIN_NAME, problem: 'must be a domain name such as lab.example' });
 }

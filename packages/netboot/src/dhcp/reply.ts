@@ -24,6 +24,8 @@ export interface ReplyParts {
   readonly leaseSeconds?: number;
   readonly hostname?: string;
   readonly boot?: BootData;
+  /** False leaves out what option 55 asks for: a proxy knows nothing of the network. */
+  readonly parameters?: boolean;
   /** Option 56 of a NAK. */
   readonly message?: string;
 }
@@ -82,7 +84,7 @@ type Options = Map<number, Uint8Array>;
 function grantOptions(parts: ReplyParts, maxBytes: number): Options {
   const options = protocolOptions(parts);
   if (parts.leaseSeconds !== undefined) options.set(OPTION.leaseTime, u32(parts.leaseSeconds));
-  const parameters = askedParameters(parts);
+  const parameters: Options = parts.parameters === false ? new Map() : askedParameters(parts);
   const droppable = droppableCodes(parameters, parts.boot);
   for (const [code, value] of parameters) options.set(code, value);
   for (const [code, value] of parts.boot?.options ?? []) options.set(code, value);

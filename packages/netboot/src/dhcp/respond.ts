@@ -1,6 +1,6 @@
 /**
  * The DHCP server as one pure function: (request, link, decision, leases, now) -> what to send, where, and what changes, or silence with its reason.
- * Sends nothing and changes nothing; server.ts does both. RFC 2131 section 4.3; proxyDHCP will be a function beside this one.
+ * Sends nothing and changes nothing; packet-handler.ts does both. RFC 2131 section 4.3; proxyDHCP is respond-proxy.ts.
  * Idempotent: the same request answered twice yields the same address, because a retransmission cannot be told from a new try.
  * Silence is an answer: whatever another server might own is left to it.
  */

@@ -1,38 +1,40 @@
 /**
- * The thin shell of the DHCP server: receive, decode, admit, ask, respond, apply, send. Every step but the last is a pure function elsewhere.
- * Nothing thrown leaves the boundary of one packet, no packet is queued (the kernel's buffer is the queue) and replies in flight are bounded.
- * The answer never waits: the region decides from memory, and persisting a lease is the listener's business, behind the answer.
+ * The DHCP service of one link: its ports, its lease table, its start and its end. What happens to a packet is packet-handler.ts.
+ * Up to three ports: the server's (67), the boot server's (4011, proxyDHCP) and, to hear other servers, the clients' (68).
+ * Invariant: it starts with all the ports that it answers on or with none, and hears on none after stop.
  */
 import type { Clock, MacAddress } from '@lpmos/core';
 import { LpmosError } from '@lpmos/core';
 import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
-import type { AdmittedRequest } from './admit';
-import { admit } from './admit';
 import type { DatagramPort, Endpoint } from './datagram-port';
-import { encodePacket } from './encode-packet';
 import { isHostOf, readIpv4 } from './ipv4';
 import type { Lease } from './lease-table';
 import { LeaseTable } from './lease-table';
 import type { DhcpLink, LinkPlan } from './link';
 import { planLink } from './link';
-import { decodePacket } from './packet';
+import type { Inlet, PacketHandler } from './packet-handler';
+import { packetHandler } from './packet-handler';
 import { parseDhcpLink } from './parse-link';
-import type { DhcpResponse } from './respond';
-import { respond } from './respond';
+
+export type OpenPort = () => Promise<DatagramPort>;
 
 export interface DhcpServerOptions {
   readonly link: DhcpLink;
   readonly decider: BootDecider;
   readonly clock: Clock;
-  /** Opens the port; see openUdpSocket. */
-  readonly open: () => Promise<DatagramPort>;
+  /** Opens the server's port; see openUdpSocket. */
+  readonly open: OpenPort;
+  /** Opens the boot server's port (4011). Required in mode `proxy`; in mode `server` for firmware that asks there as well. */
+  readonly openBootServer?: OpenPort;
+  /** Opens the clients' port to hear other servers; see openUdpListener. Without it only replies to port 67 show them. */
+  readonly openClientPort?: OpenPort;
   readonly onEvent: BootEventListener;
-  /** What an earlier run knew. Records that do not fit the link are left out with an event. */
+  /** What an earlier run knew; see openLeaseJournal. Records that do not fit the link are left out with an event. */
   readonly initialLeases?: readonly Lease[];
   /** Called for bound, released and declined leases (an offer is not worth keeping); must not block. */
   readonly onLease?: (lease: Lease) => void;
-  /** The socket broke and the server serves nobody any more. */
+  /** A socket broke and the server serves nobody any more. */
   readonly onFailure?: (error: Error) => void;
 }
 
@@ -41,187 +43,121 @@ export interface DhcpServer {
   start(): Promise<Endpoint>;
   /** Safe to call twice and before start. */
   stop(): Promise<void>;
+  /** Where the boot server listens (4011), once started with one. */
+  bootServer(): Endpoint | undefined;
   /** Every record, expired ones included. */
   leases(): readonly Lease[];
   leaseOf(mac: MacAddress): Lease | undefined;
 }
 
-/** Replies that the system has not taken yet; more are dropped, and the clients ask again. */
-const MAX_REPLIES_IN_FLIGHT = 1024;
-
 /** @throws LpmosError `invalid_argument` with every problem of the link. */
 export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
-  const checked = parseDhcpLink(options.link);
-  if (checked.kind === 'problems') {
-    throw new LpmosError({
-      code: 'invalid_argument',
-      message: `The DHCP link is wrong: ${checked.problems.map((entry) => `${entry.path} ${entry.problem}`).join('; ')}`,
-      fields: checked.problems,
-    });
-  }
-  const plan = planLink(checked.link);
+  const plan = planLink(checkedLink(options));
   const table = new LeaseTable(plan);
   const emit = guarded(options.onEvent);
   for (const lease of options.initialLeases ?? []) {
     if (!isOnLink(plan, lease) || !table.apply(lease)) emit(storedLeaseRefused(lease));
   }
-  const port = portLife({ ...options, onDatagram: packetHandler({ options, plan, table, emit }) });
+  const { decider, clock, onLease } = options;
+  const ports = portLife({
+    options,
+    emit,
+    onDatagram: packetHandler({
+      plan,
+      table,
+      decider,
+      clock,
+      emit,
+      ...(onLease === undefined ? {} : { onLease }),
+    }),
+  });
   return {
-    start: port.start,
-    stop: port.stop,
+    ...ports,
     leases: () => table.all(),
     leaseOf: (mac) => table.ofMac(mac),
   };
 }
 
-interface Shell {
-  readonly options: DhcpServerOptions;
-  readonly plan: LinkPlan;
-  readonly table: LeaseTable;
-  readonly emit: BootEventListener;
-}
-
-type PacketHandler = (port: DatagramPort, bytes: Uint8Array, from: Endpoint) => void;
-
-function packetHandler(shell: Shell): PacketHandler {
-  const { options, emit } = shell;
-  // Lease times are epoch times that survive a restart, on a clock that no time server can step.
-  const epochMs = options.clock.nowMs() - options.clock.monotonicMs();
-  const flight = { replies: 0 };
-  return (port, bytes, from) => {
-    try {
-      handle(shell, { port, bytes, from, flight, nowMs: epochMs + options.clock.monotonicMs() });
-    } catch (thrown) {
-      emit(
-        event(from, { request: 'DHCP', outcome: 'failed', reason: `internal fault: ${describe(thrown)}` }),
-      );
-    }
-  };
-}
-
-interface Arrival {
-  readonly port: DatagramPort;
-  readonly bytes: Uint8Array;
-  readonly from: Endpoint;
-  readonly flight: { replies: number };
-  readonly nowMs: number;
-}
-
-function handle(shell: Shell, arrival: Arrival): void {
-  const { options, plan, table, emit } = shell;
-  const { from, nowMs } = arrival;
-  const decoded = decodePacket(arrival.bytes);
-  if (decoded.kind === 'malformed') {
-    const reason = `malformed at byte ${decoded.offset}: ${decoded.problem}`;
-    return emit(event(from, { request: 'malformed DHCP datagram', outcome: 'ignored', reason }));
+function checkedLink({ link, openBootServer }: DhcpServerOptions): DhcpLink {
+  const checked = parseDhcpLink(link);
+  const problems = checked.kind === 'problems' ? [...checked.problems] : [];
+  if (link.mode === 'proxy' && openBootServer === undefined) {
+    problems.push({ path: 'mode', problem: 'proxy needs the boot server’s port too; give openBootServer' });
   }
-  const admission = admit(decoded.packet, plan);
-  if (admission.kind === 'ignored') {
-    const { mac, reason, type = 'DHCP' } = admission;
-    return emit(
-      event(from, { request: type, outcome: 'ignored', reason, ...(mac === undefined ? {} : { mac }) }),
-    );
-  }
-  const { request } = admission;
-  const decision = options.decider.decide(request.mac);
-  const response = respond({ request, plan, decision, leases: table, nowMs });
-  if (!applyLease(shell, response)) {
-    return emit(event(from, { ...about(request), outcome: 'refused', reason: 'the lease table is full' }));
-  }
-  if (response.kind === 'reply') sendReply(shell, arrival, request, response);
-  const outcome =
-    response.kind === 'reply' ? (response.type === 'DHCPNAK' ? 'refused' : 'answered') : silence(response);
-  emit(event(from, { ...about(request), decision, outcome, reason: response.reason }));
-  if (response.kind === 'reply' && response.fault !== undefined) {
-    emit(event(from, { ...about(request), decision, outcome: 'refused', reason: response.fault }));
-  }
-}
-
-function silence(response: { readonly refused: boolean }): 'refused' | 'ignored' {
-  return response.refused ? 'refused' : 'ignored';
-}
-
-/** Before the reply leaves, so that the next packet already sees it. */
-function applyLease({ table, options }: Shell, { lease }: DhcpResponse): boolean {
-  if (lease === undefined) return true;
-  if (!table.apply(lease)) return false;
-  if (lease.state !== 'offered') options.onLease?.(lease);
-  return true;
-}
-
-type Reply = Extract<DhcpResponse, { kind: 'reply' }>;
-
-function sendReply(
-  { emit }: Shell,
-  { port, from, flight }: Arrival,
-  request: AdmittedRequest,
-  reply: Reply,
-): void {
-  const report = (outcome: 'failed' | 'refused', reason: string): void =>
-    emit(event(from, { ...about(request), outcome, reason }));
-  if (flight.replies >= MAX_REPLIES_IN_FLIGHT) {
-    return report('failed', `${MAX_REPLIES_IN_FLIGHT} replies wait for the network: this one is dropped`);
-  }
-  const frame = encoded(reply);
-  if (typeof frame === 'string') return report('refused', `${reply.type} was not sent: ${frame}`);
-  flight.replies += 1;
-  port
-    .send(frame, reply.to)
-    .catch((thrown: unknown) =>
-      report('failed', `${reply.type} to ${reply.to.address} was not sent: ${describe(thrown)}`),
-    )
-    .finally(() => {
-      flight.replies -= 1;
-    });
-}
-
-/** A request can carry more to be echoed (options 61, 82 and 97) than its own option 57 leaves room for. */
-function encoded(reply: Reply): Uint8Array | string {
-  try {
-    return encodePacket(reply.packet, { maxBytes: reply.maxBytes });
-  } catch (thrown) {
-    if (thrown instanceof RangeError) return thrown.message;
-    throw thrown;
-  }
+  if (checked.kind === 'link' && problems.length === 0) return checked.link;
+  throw new LpmosError({
+    code: 'invalid_argument',
+    message: `The DHCP link is wrong: ${problems.map((entry) => `${entry.path} ${entry.problem}`).join('; ')}`,
+    fields: problems,
+  });
 }
 
 interface PortLife {
-  readonly open: () => Promise<DatagramPort>;
+  readonly options: DhcpServerOptions;
+  readonly emit: BootEventListener;
   readonly onDatagram: PacketHandler;
-  readonly onFailure?: (error: Error) => void;
 }
 
-function portLife({ open, onDatagram, onFailure }: PortLife): Pick<DhcpServer, 'start' | 'stop'> {
-  let opening: Promise<DatagramPort> | undefined;
+function portLife(life: PortLife): Pick<DhcpServer, 'start' | 'stop' | 'bootServer'> {
+  const opened: DatagramPort[] = [];
+  let starting: Promise<Endpoint> | undefined;
+  let bootServer: DatagramPort | undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.splice(0).map((port) => port.close()));
+  };
+  const open = async (inlet: Inlet, opener: OpenPort): Promise<DatagramPort> => {
+    const port = await opener();
+    opened.push(port);
+    port.listen({
+      onDatagram: (bytes, from) => life.onDatagram(inlet, port, bytes, from),
+      onError: (error) => life.options.onFailure?.(error),
+    });
+    return port;
+  };
+  const startAll = async (): Promise<Endpoint> => {
+    const { options } = life;
+    try {
+      // The boot server first: an OFFER may send clients there.
+      if (options.openBootServer !== undefined) bootServer = await open('boot-server', options.openBootServer);
+      if (options.openClientPort !== undefined) await listenForOthers(life, open, options.openClientPort);
+      return (await open('dhcp', options.open)).local;
+    } catch (thrown) {
+      await close();
+      throw thrown;
+    }
+  };
   return {
     start: async () => {
-      if (opening !== undefined) {
+      if (starting !== undefined) {
         throw new LpmosError({
           code: 'internal',
           message: 'The DHCP server was started twice; make a new one',
         });
       }
-      opening = open();
-      const port = await opening;
-      port.listen({
-        onDatagram: (bytes, from) => onDatagram(port, bytes, from),
-        onError: (error) => onFailure?.(error),
-      });
-      return port.local;
+      starting = startAll();
+      return starting;
     },
     stop: async () => {
-      const port = await opening?.catch(() => undefined);
-      await port?.close();
+      await starting?.catch(() => undefined);
+      await close();
     },
+    bootServer: () => bootServer?.local,
   };
 }
 
-function about(request: AdmittedRequest): Pick<BootEvent, 'mac' | 'request' | 'stage'> {
-  return { mac: request.mac, request: request.type, stage: request.client.stage };
-}
-
-function event(from: Endpoint, rest: Omit<BootEvent, 'protocol' | 'peer'>): BootEvent {
-  return { protocol: 'dhcp', peer: from.address, ...rest };
+/** Hearing other servers is a comfort: where the host's own DHCP client holds the port, booting goes on without it. */
+async function listenForOthers(
+  { emit }: PortLife,
+  open: (inlet: Inlet, opener: OpenPort) => Promise<DatagramPort>,
+  opener: OpenPort,
+): Promise<void> {
+  try {
+    await open('client-port', opener);
+  } catch (thrown) {
+    const why = thrown instanceof Error || thrown instanceof LpmosError ? thrown.message.slice(0, 200) : 'unknown';
+    const reason = `other DHCP servers of the link will not be seen: ${why}`;
+    emit({ protocol: 'dhcp', peer: '', request: 'listen on the clients’ port', outcome: 'failed', reason });
+  }
 }
 
 function storedLeaseRefused(lease: Lease): BootEvent {
@@ -249,8 +185,4 @@ function guarded(listener: BootEventListener): BootEventListener {
       // The listener reports its own faults; the next packet must be served.
     }
   };
-}
-
-function describe(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message.slice(0, 200) : 'unknown';
 }

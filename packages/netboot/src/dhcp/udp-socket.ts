@@ -40,6 +40,25 @@ export function openUdpSocket(options: UdpSocketOptions): () => Promise<Datagram
   };
 }
 
+/**
+ * Hears what is broadcast to a port that another program of this host may share (68 and its DHCP client); sends nothing.
+ * A program that does not share keeps us out, which is said as `unavailable`.
+ */
+export function openUdpListener({ port }: { readonly port: number }): () => Promise<DatagramPort> {
+  return async () => {
+    const opened: Socket[] = [];
+    try {
+      const socket = udpSocket(opened);
+      const local = { address: '0.0.0.0', port: (await bound(socket, { address: '0.0.0.0', port })).port };
+      const refuse = (): Promise<void> => Promise.reject(new Error('this port only listens'));
+      return { ...portOver([socket], socket, local), send: refuse };
+    } catch (thrown) {
+      await Promise.all(opened.map(closeSocket));
+      throw explained(thrown, { serverAddress: '0.0.0.0', port });
+    }
+  };
+}
+
 async function openPair(options: UdpSocketOptions, opened: Socket[]): Promise<DatagramPort> {
   await provePortIsFree(options.port);
   const receiving = udpSocket(opened);
