@@ -5,6 +5,7 @@ set -eu
 root=$1
 
 cp -r --no-preserve=ownership,timestamps "$OVERLAY/." "$root/"
+mkdir -p "$root/etc/lpmos"
 chown -R 0:0 "$root/etc/lpmos" "$root/usr/lib/lpmos"
 find "$root/etc/systemd" "$root/etc/ssh/sshd_config.d" "$root/etc/repart.d" "$root/etc/apt" "$root/boot/grub" -type f -exec chmod 0644 {} +
 chmod 0644 "$root/etc/fstab"

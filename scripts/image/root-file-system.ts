@@ -3,7 +3,8 @@
  * and the generic kernel, as a tar file. The bootstrap runs as root, or in a user namespace with subordinate ids.
  * Invariant: nothing of the build machine (mirror, host name, resolver, paths, keys) is in the result; checked, not hoped.
  */
-import { cp, mkdir, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { aptState, DEBIAN_CODENAME, PUBLIC_SOURCES } from '../apt-state';
 import { moduleNames } from '../ramdisk/modules';
@@ -96,6 +97,8 @@ async function writeOverlay(folder: string): Promise<void> {
 /** Arguments of the bootstrap; the settings of initramfs-tools come first, so that it does its slow work once. */
 export function bootstrapArguments(options: {
   readonly overlay: string;
+  /** The script that finishes the file system. */
+  readonly customize: string;
   readonly sources: readonly string[];
   readonly target: string;
   readonly isRoot: boolean;
@@ -111,24 +114,34 @@ export function bootstrapArguments(options: {
     `--include=${IMAGE_PACKAGES.join(',')}`,
     ...EXCLUDED_PATHS.map((path) => `--dpkgopt=path-exclude=${path}`),
     `--setup-hook=${early}`,
-    `--customize-hook=${join(__dirname, 'customize.sh')}`,
+    `--customize-hook=${options.customize}`,
     DEBIAN_CODENAME,
     options.target,
     ...options.sources,
   ];
 }
 
-/** Writes the tar file into the work folder and returns its path. */
+/**
+ * Writes the tar file into the work folder and returns its path. What goes in is handed over in a folder of its own that everybody may
+ * read: as an ordinary user the hooks run under a subordinate id, to which the user's home may well be closed.
+ */
 export async function buildRootTar(options: { workDir: string; cacheDir: string }): Promise<string> {
-  const overlay = join(options.workDir, 'overlay');
-  await writeOverlay(overlay);
-  const target = join(options.workDir, 'root.tar');
-  const { sources } = await aptState(options.cacheDir);
-  const isRoot = process.getuid?.() === 0;
-  await runCommand('mmdebstrap', bootstrapArguments({ overlay, sources, target, isRoot }), {
-    env: { OVERLAY: overlay, DEBIAN_FRONTEND: 'noninteractive', SOURCE_DATE_EPOCH: '0' },
-    timeoutMs: BOOTSTRAP_TIMEOUT_MS,
-  });
-  await rm(overlay, { recursive: true, force: true });
-  return target;
+  const handedOver = await mkdtemp(join(tmpdir(), 'lpmos-image-'));
+  try {
+    await chmod(handedOver, 0o755);
+    const overlay = join(handedOver, 'overlay');
+    const customize = join(handedOver, 'customize.sh');
+    await writeOverlay(overlay);
+    await cp(join(__dirname, 'customize.sh'), customize);
+    const target = join(options.workDir, 'root.tar');
+    const { sources } = await aptState(options.cacheDir);
+    const isRoot = process.getuid?.() === 0;
+    await runCommand('mmdebstrap', bootstrapArguments({ overlay, customize, sources, target, isRoot }), {
+      env: { OVERLAY: overlay, DEBIAN_FRONTEND: 'noninteractive', SOURCE_DATE_EPOCH: '0' },
+      timeoutMs: BOOTSTRAP_TIMEOUT_MS,
+    });
+    return target;
+  } finally {
+    await rm(handedOver, { recursive: true, force: true });
+  }
 }
