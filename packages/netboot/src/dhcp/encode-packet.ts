@@ -65,7 +65,10 @@ function layOut(packet: DhcpPacket, maxBytes: number): Areas {
   for (const option of ordered.filter(([code]) => code === OPTION.messageType)) main.take(option);
   // 82 must be last in the options area and never moves; it takes its room before the others.
   const relay = ordered.filter(([code]) => code === OPTION.relayAgentInformation);
-  for (const option of relay) main.reserve(option);
+  for (const option of relay) {
+    if (!main.reserve(option))
+      throw new RangeError(`option 82 does not fit into a frame of ${maxBytes} bytes`);
+  }
   for (const option of ordered) {
     if (option[0] === OPTION.messageType || option[0] === OPTION.relayAgentInformation) continue;
     if (!main.take(option) && !file.take(option) && !sname.take(option)) {

@@ -4,7 +4,14 @@ export type { BootRequest } from './boot-request';
 export type { DatagramListener, DatagramPort, Endpoint } from './datagram-port';
 export { encodePacket } from './encode-packet';
 export type { EncodeSettings } from './encode-packet';
-export { IPXE_SUBOPTION, MESSAGE_TYPE, OPTION, PXE_SUBOPTION, RELAY_SUBOPTION, messageTypeName } from './option-codes';
+export {
+  IPXE_SUBOPTION,
+  MESSAGE_TYPE,
+  OPTION,
+  PXE_SUBOPTION,
+  RELAY_SUBOPTION,
+  messageTypeName,
+} from './option-codes';
 export type { MessageTypeName } from './option-codes';
 export {
   address as addressOption,

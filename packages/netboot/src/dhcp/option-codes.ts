@@ -44,7 +44,13 @@ export const RELAY_SUBOPTION = { linkSelection: 5, serverIdentifierOverride: 11 
 export const IPXE_SUBOPTION = { noPxeDhcp: 176, http: 19, https: 20, tftp: 21, efi: 36 } as const;
 
 /** Sub-options of option 43 for PXE clients (PXE 2.1 section 2.2). */
-export const PXE_SUBOPTION = { discoveryControl: 6, bootServers: 8, bootMenu: 9, menuPrompt: 10, bootItem: 71 } as const;
+export const PXE_SUBOPTION = {
+  discoveryControl: 6,
+  bootServers: 8,
+  bootMenu: 9,
+  menuPrompt: 10,
+  bootItem: 71,
+} as const;
 
 export const MESSAGE_TYPE = {
   DHCPDISCOVER: 1,

@@ -46,7 +46,19 @@ describe('parseDhcpLink', () => {
     expect(problemsOf(least)).toEqual([]);
   });
 
+  it('takes every mode, and a proxy without pool and reservations', () => {
+    for (const mode of ['server', 'observe']) expect(problemsOf({ ...LAB, mode })).toEqual([]);
+    const { pool: _pool, ...rest } = LAB;
+    expect(problemsOf({ ...rest, mode: 'proxy', reservations: [], knownServers: ['10.77.0.3'] })).toEqual([]);
+    expect(problemsOf({ ...LAB, mode: 'proxy' })).toEqual([
+      expect.stringMatching(/^pool: must be left out in mode "proxy"/),
+      expect.stringMatching(/^reservations: must be left out in mode "proxy"/),
+    ]);
+  });
+
   it.each<[string, object, RegExp]>([
+    ['a mode that is none', { mode: 'external' }, /^mode: must be one of server, proxy, observe/],
+    ['known servers that are none', { knownServers: ['x'] }, /^knownServers\[0\]: must be an IPv4 address/],
     [
       'pool outside of the subnet',
       { router: '10.77.0.2', pool: { first: '10.77.0.100', last: '10.77.1.10' } },

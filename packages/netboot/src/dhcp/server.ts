@@ -110,7 +110,8 @@ function portLife(life: PortLife): Pick<DhcpServer, 'start' | 'stop' | 'bootServ
     opened.push(port);
     port.listen({
       onDatagram: (bytes, from) => life.onDatagram(inlet, port, bytes, from),
-      onError: (error) => life.options.onFailure?.(error),
+      onError: (error) =>
+        inlet === 'client-port' ? life.emit(deafTo(error)) : life.options.onFailure?.(error),
     });
     return port;
   };
@@ -118,7 +119,8 @@ function portLife(life: PortLife): Pick<DhcpServer, 'start' | 'stop' | 'bootServ
     const { options } = life;
     try {
       // The boot server first: an OFFER may send clients there.
-      if (options.openBootServer !== undefined) bootServer = await open('boot-server', options.openBootServer);
+      if (options.openBootServer !== undefined)
+        bootServer = await open('boot-server', options.openBootServer);
       if (options.openClientPort !== undefined) await listenForOthers(life, open, options.openClientPort);
       return (await open('dhcp', options.open)).local;
     } catch (thrown) {
@@ -154,10 +156,20 @@ async function listenForOthers(
   try {
     await open('client-port', opener);
   } catch (thrown) {
-    const why = thrown instanceof Error || thrown instanceof LpmosError ? thrown.message.slice(0, 200) : 'unknown';
-    const reason = `other DHCP servers of the link will not be seen: ${why}`;
-    emit({ protocol: 'dhcp', peer: '', request: 'listen on the clients’ port', outcome: 'failed', reason });
+    emit(deafTo(thrown));
   }
+}
+
+function deafTo(thrown: unknown): BootEvent {
+  const why = thrown instanceof Error ? thrown.message.slice(0, 200) : 'unknown';
+  const reason = `other DHCP servers of the link will not be seen: ${why}`;
+  return {
+    protocol: 'dhcp',
+    peer: '0.0.0.0',
+    request: 'listen on the client port',
+    outcome: 'failed',
+    reason,
+  };
 }
 
 function storedLeaseRefused(lease: Lease): BootEvent {

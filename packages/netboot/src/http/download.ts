@@ -27,6 +27,7 @@ export interface Downloads {
 
 export function createDownloads(clock: Clock): Downloads {
   let active = 0;
+  let heldBytes = 0;
 
   const send = async (asset: OpenAsset, answer: AssetAnswer, download: DownloadRequest) => {
     const { response, report } = download;
@@ -37,13 +38,15 @@ export function createDownloads(clock: Clock): Downloads {
     socket.once('close', leave);
     const startedMs = clock.monotonicMs();
     let sent = 0;
+    const chunk = chunkBytes(heldBytes, answer.lengthBytes);
     active += 1;
+    heldBytes += 2 * chunk;
     try {
       await sendBody({
         asset,
         first: answer.first,
         lengthBytes: answer.lengthBytes,
-        chunkBytes: chunkBytes(active, answer.lengthBytes),
+        chunkBytes: chunk,
         to: response,
         gone: gone.signal,
         onSent: (bytes) => (sent += bytes),
@@ -57,6 +60,7 @@ export function createDownloads(clock: Clock): Downloads {
     } finally {
       socket.off('close', leave);
       active -= 1;
+      heldBytes -= 2 * chunk;
     }
   };
 

@@ -114,9 +114,18 @@ describe('sendBody', () => {
 
 describe('chunkBytes', () => {
   it('gives half a megabyte to few, less to many, never less than 64 KiB, and no more than the file needs', () => {
-    expect(chunkBytes(1, 1e9)).toBe(512 * 1024);
-    expect(chunkBytes(500, 1e9)).toBe(100_663);
-    expect(chunkBytes(5000, 1e9)).toBe(64 * 1024);
-    expect(chunkBytes(1, 1000)).toBe(1000);
+    expect(chunkBytes(0, 1e9)).toBe(512 * 1024);
+    expect(chunkBytes(92 * 1024 * 1024, 1e9)).toBe(128 * 1024);
+    expect(chunkBytes(1e9, 1e9)).toBe(64 * 1024);
+    expect(chunkBytes(0, 1000)).toBe(1000);
+  });
+
+  it('keeps the sum within the budget and the smallest buffers, however many come', () => {
+    const smallest = 2 * 64 * 1024;
+    let held = 0;
+    for (let count = 1; count <= 4096; count += 1) {
+      held += 2 * chunkBytes(held, 1e9);
+      expect(held).toBeLessThanOrEqual(96 * 1024 * 1024 + count * smallest);
+    }
   });
 });

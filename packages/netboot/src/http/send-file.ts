@@ -10,12 +10,17 @@ import type { OpenAsset } from './asset-files';
 /** Larger reads gain nothing and smaller ones cost system calls (measured). */
 const MAX_CHUNK_BYTES = 512 * 1024;
 const MIN_CHUNK_BYTES = 64 * 1024;
-/** What all buffers of all downloads may take together; with hundreds of slow readers each gets less. */
+/** What all buffers of all downloads take together, but for the smallest buffers of those that come when it is used up. */
 const BUFFER_BUDGET_BYTES = 96 * 1024 * 1024;
+/** Of what is left of the budget, a new download takes this part at most: some hundreds of slow readers share it. */
+const SHARE_OF_REST = 1 / 32;
 
-/** Bytes of each of the two buffers of a new download, given how many run. */
-export function chunkBytes(activeDownloads: number, lengthBytes: number): number {
-  const share = Math.floor(BUFFER_BUDGET_BYTES / (2 * Math.max(activeDownloads, 1)));
+/**
+ * Bytes of each of the two buffers of a new download. By what the running ones hold and not by their number: buffers that
+ * were given out when few ran stay large while hundreds of slow readers come.
+ */
+export function chunkBytes(heldBytes: number, lengthBytes: number): number {
+  const share = Math.floor((BUFFER_BUDGET_BYTES - heldBytes) * SHARE_OF_REST);
   const chunk = Math.min(Math.max(share, MIN_CHUNK_BYTES), MAX_CHUNK_BYTES);
   return Math.max(Math.min(chunk, lengthBytes), 1);
 }
