@@ -8,10 +8,17 @@ import {
   createBootHttpServer,
   createDhcpServer,
   createTftpServer,
+  openUdpListener,
   openUdpSocket,
   parseDhcpLink,
 } from '@lpmos/netboot';
-import type { BootDecider, BootEventListener, BootScripts, DhcpServer } from '@lpmos/netboot';
+import type {
+  BootDecider,
+  BootEventListener,
+  BootScripts,
+  DhcpServer,
+  DhcpServerOptions,
+} from '@lpmos/netboot';
 import { advertisedScriptUrl } from './boot/agent-scripts';
 import { agentAssets, lateDirectory } from './boot/boot-files';
 import type { Loaders } from './boot/boot-files';
@@ -80,6 +87,7 @@ export function createBootServices(options: BootServicesOptions): BootServices {
       decider: options.decider,
       clock,
       open: openUdpSocket({ serverAddress: serviceAddress, port: link.ports.server }),
+      ...sidePorts(link, serviceAddress),
       onEvent,
       onFailure: (error) => {
         states.dhcp = `failed: ${error.message}`;
@@ -116,14 +124,33 @@ export function createBootServices(options: BootServicesOptions): BootServices {
   };
 }
 
+/** PXE 2.1: boot servers listen on 4011. */
+const BOOT_SERVER_PORT = 4011;
+const DHCP_PORT = 67;
+
+/** On the real ports a link has all of them; with ports of its own (a test, a second daemon) only those that are named. */
+function sidePorts(
+  { ports, mode }: LinkSettings,
+  serverAddress: string,
+): Partial<Pick<DhcpServerOptions, 'openBootServer' | 'openClientPort'>> {
+  const isReal = ports.server === DHCP_PORT;
+  const proxy = ports.proxy ?? (isReal || mode === 'proxy' ? BOOT_SERVER_PORT : undefined);
+  return {
+    ...(proxy === undefined ? {} : { openBootServer: openUdpSocket({ serverAddress, port: proxy }) }),
+    ...(isReal ? { openClientPort: openUdpListener({ port: ports.client }) } : {}),
+  };
+}
+
 /** The operator's words plus what the daemon knows itself. @throws LpmosError `invalid_argument` with every problem. */
 function dhcpLink(
   settings: LinkSettings,
   options: BootServicesOptions,
   baseUrl: string,
 ): Parameters<typeof createDhcpServer>[0]['link'] {
+  const { proxy: _openedHere, ...ports } = settings.ports;
   const checked = parseDhcpLink({
     name: settings.name,
+    mode: settings.mode,
     serverAddress: options.serviceAddress,
     subnet: settings.subnet,
     ...(settings.pool === undefined ? {} : { pool: settings.pool }),
@@ -135,7 +162,8 @@ function dhcpLink(
     offerSeconds: settings.offer_seconds,
     reservations: settings.reservations,
     relays: settings.relays,
-    ports: settings.ports,
+    ...(settings.known_servers === undefined ? {} : { knownServers: settings.known_servers }),
+    ports,
     unknownClients: settings.unknown_clients,
     boot: {
       nextServer: options.serviceAddress,

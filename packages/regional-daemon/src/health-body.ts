@@ -24,7 +24,10 @@ export function healthBody(facts: HealthFacts): { readonly healthy: boolean; rea
   const etcdConnected = facts.etcdSilentForMs < ETCD_SILENT_MS;
   const serving = Object.values(facts.services).every((state) => state === 'running' || state === 'off');
   const standby = facts.leadership === 'standby';
-  const healthy = etcdConnected && facts.tasksRead && (serving || standby) && facts.problems.length === 0;
+  // A daemon that neither leads nor stands by is cut off: it answers machines from memory, but what they say is not stored.
+  const ranked = standby || facts.leadership === 'leading';
+  const served = serving || standby;
+  const healthy = etcdConnected && facts.tasksRead && ranked && served && facts.problems.length === 0;
   return {
     healthy,
     body: {

@@ -61,11 +61,12 @@ export function createPresence(options: PresenceOptions): Presence {
     async run(signal) {
       signal.addEventListener('abort', () => wake.abort(), { once: true });
       while (!signal.aborted) {
+        // Before the beat: a poke that comes while it is under way must not be lost.
+        wake = new AbortController();
         const done = await beat(signal).catch((thrown: unknown) => {
           logger.warn({ err: thrown }, 'heartbeat not written');
           return false;
         });
-        wake = new AbortController();
         if (signal.aborted) break;
         await sleep(done ? BEAT_MS : RETRY_MS, wake.signal);
       }

@@ -105,16 +105,28 @@ function machineServices({ bootServices, gateway, logger }: RegionParts): Compon
   return {
     name: 'machine services',
     async start(signal) {
-      const boot = await bootServices.start();
-      const agents = await gateway.start();
+      const close = () => Promise.all([bootServices.stop(), gateway.stop()]);
+      // A port that is taken ends the daemon; what was bound before it must not hold the process.
+      const ports = await open(bootServices, gateway).catch(async (thrown: unknown) => {
+        await close().catch(() => undefined);
+        throw thrown;
+      });
       const stop = async (): Promise<void> => {
         await aborted(signal);
-        await Promise.all([bootServices.stop(), gateway.stop()]);
+        await close();
       };
-      logger.info({ ports: { ...boot, ...agents } }, 'machine services are up');
+      logger.info({ ports }, 'machine services are up');
       return { done: stop() };
     },
   };
+}
+
+async function open(
+  bootServices: BootServices,
+  gateway: AgentGateway,
+): Promise<Readonly<Record<string, number>>> {
+  const boot = await bootServices.start();
+  return { ...boot, ...(await gateway.start()) };
 }
 
 /** Ready once this daemon leads and DHCP is bound, or once it knows that it stands by. */
@@ -126,7 +138,8 @@ function regionLeadership({ leadership, bootServices, gateway, logger }: RegionP
       run.catch(() => undefined);
       await decided(leadership, run, signal);
       const serve = async (): Promise<void> => {
-        while (!signal.aborted && leadership.state === 'standby') await sleep(STATE_POLL_MS, signal);
+        // Not before: a daemon that is merely cut off from etcd may have a leading sister that answers the same clients.
+        while (!signal.aborted && leadership.state !== 'leading') await sleep(STATE_POLL_MS, signal);
         if (!signal.aborted) await bootServices.startDhcp();
       };
       if (leadership.state === 'leading') await bootServices.startDhcp();

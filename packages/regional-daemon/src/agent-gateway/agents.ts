@@ -54,14 +54,7 @@ export function createAgents(options: {
     const known = states.get(taskId);
     if (known?.sessionId === sessionId) return known;
     known?.link?.close('another boot of this machine took over');
-    const fresh: AgentState = {
-      sessionId,
-      said: {},
-      link: undefined,
-      told: undefined,
-      lastHeardMs: clock.nowMs(),
-      acknowledged: 0n,
-    };
+    const fresh = newState(sessionId, clock.nowMs());
     states.set(taskId, fresh);
     return fresh;
   };
@@ -102,9 +95,7 @@ export function createAgents(options: {
     },
     facts(taskId) {
       const state = states.get(taskId);
-      if (state === undefined) return undefined;
-      const { sessionId, said, lastHeardMs, link } = state;
-      return { sessionId, ...said, lastHeardMs, connected: link !== undefined };
+      return state === undefined ? undefined : factsOf(state);
     },
     acknowledge(taskId, seq) {
       const state = states.get(taskId);
@@ -115,10 +106,7 @@ export function createAgents(options: {
     },
     order(task, order) {
       const state = states.get(task.metadata.id);
-      const key = JSON.stringify(order);
-      if (state?.link === undefined || state.told === key) return;
-      state.told = key;
-      state.link.order(task, order);
+      if (state !== undefined) tell(state, task, order);
     },
     forgetIfSettled(task) {
       const state = states.get(task.metadata.id);
@@ -127,6 +115,29 @@ export function createAgents(options: {
     },
     connectedTasks: () => [...states].flatMap(([id, { link }]) => (link === undefined ? [] : [id])),
   };
+}
+
+function newState(sessionId: string, nowMs: number): AgentState {
+  return {
+    sessionId,
+    said: {},
+    link: undefined,
+    told: undefined,
+    lastHeardMs: nowMs,
+    acknowledged: 0n,
+  };
+}
+
+function factsOf({ sessionId, said, lastHeardMs, link }: AgentState): AgentFacts {
+  return { sessionId, ...said, lastHeardMs, connected: link !== undefined };
+}
+
+/** Once per link: an agent that comes back is told again, one that stays is not. */
+function tell(state: AgentState, task: TaskRecord, order: Order): void {
+  const key = JSON.stringify(order);
+  if (state.link === undefined || state.told === key) return;
+  state.told = key;
+  state.link.order(task, order);
 }
 
 function withoutSeq(said: Said, seq: string): Said {

@@ -4,6 +4,7 @@ import type { Logger, Metrics } from '@lpmos/runtime';
 import type { RegionSecrets } from '../boot/secrets';
 import type { UsedTickets } from '../boot/used-tickets';
 import type { RegionalDaemonConfig } from '../config';
+import type { ServiceState } from '../health-body';
 import type { Agents } from './agents';
 import { createGrpcService } from './grpc-service';
 import { createHttpApi } from './http-api';
@@ -37,12 +38,14 @@ export interface AgentGateway {
   start(): Promise<AgentPorts>;
   stop(): Promise<void>;
   ports(): AgentPorts;
+  state(): ServiceState;
   /** `10.77.0.1:8082`: what agents dial. */
   agentEndpoint(): string;
 }
 
 export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
   const { config } = options;
+  let state: ServiceState = 'stopped';
   let ports: AgentPorts = { agent_api: config.agentApiPort, agent_grpc: config.agentGrpcPort };
   const tls = { certPem: config.agentCert.text, keyPem: config.agentKey.text };
   const grpc = createGrpcService({
@@ -70,9 +73,14 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     async start() {
       const grpcPort = (await grpc.start()).port;
       ports = { agent_grpc: grpcPort, agent_api: (await http.start()).port };
+      state = 'running';
       return ports;
     },
-    stop: async () => void (await Promise.all([grpc.stop(), http.stop()])),
+    async stop() {
+      state = 'stopped';
+      await Promise.all([grpc.stop(), http.stop()]);
+    },
+    state: () => state,
     ports: () => ports,
     agentEndpoint: () => `${config.serviceAddress}:${ports.agent_grpc}`,
   };

@@ -3,8 +3,13 @@
  * is checked by netboot when the boot sources are known. Reports every problem at once.
  */
 
+import { LINK_MODES } from '@lpmos/netboot';
+import type { LinkMode } from '@lpmos/netboot';
+
 export interface LinkSettings {
   readonly name: string;
+  /** `server` leases, `proxy` adds boot data beside another DHCP server, `observe` only reports. */
+  readonly mode: LinkMode;
   readonly subnet: string;
   readonly pool?: { readonly first: string; readonly last: string };
   readonly router?: string;
@@ -19,12 +24,21 @@ export interface LinkSettings {
     readonly hostname?: string;
   }[];
   readonly relays: readonly string[];
+  /** Other DHCP servers that are on the link on purpose and are not reported. */
+  readonly known_servers?: readonly string[];
   readonly unknown_clients: 'lease' | 'ignore';
-  readonly ports: { readonly server: number; readonly client: number; readonly relay: number };
+  /** `proxy` is the boot server's port: 4011 where `server` is 67, else off unless named. */
+  readonly ports: {
+    readonly server: number;
+    readonly client: number;
+    readonly relay: number;
+    readonly proxy?: number;
+  };
 }
 
 const DEFAULTS = {
   name: 'boot',
+  mode: 'server',
   dns_servers: [],
   lease_seconds: 3600,
   offer_seconds: 60,
@@ -36,6 +50,7 @@ const DEFAULTS = {
 
 const KNOWN = [
   'name',
+  'mode',
   'subnet',
   'pool',
   'router',
@@ -46,6 +61,7 @@ const KNOWN = [
   'offer_seconds',
   'reservations',
   'relays',
+  'known_servers',
   'unknown_clients',
   'ports',
 ];
@@ -61,6 +77,7 @@ export function readLinkSettings(
     .map((name) => `${name} is not known; known are ${KNOWN.join(', ')}`);
   const settings = { ...DEFAULTS, ...(value as Partial<LinkSettings>) };
   if (typeof settings.subnet !== 'string') problems.push('subnet is required, such as 10.77.0.0/24');
+  if (!LINK_MODES.includes(settings.mode)) problems.push(`mode must be one of ${LINK_MODES.join(', ')}`);
   for (const name of ['lease_seconds', 'offer_seconds'] as const) {
     if (!Number.isSafeInteger(settings[name]) || settings[name] < 1) {
       problems.push(`${name} must be a positive whole number of seconds`);
@@ -69,6 +86,17 @@ export function readLinkSettings(
   for (const name of ['dns_servers', 'reservations', 'relays'] as const) {
     if (!Array.isArray(settings[name])) problems.push(`${name} must be a list`);
   }
+  problems.push(...portProblems(settings.ports));
   if (problems.length > 0) return { problems };
   return { value: settings as LinkSettings };
+}
+
+/** The other ports are checked by netboot; this one is opened by the daemon alone. */
+function portProblems(ports: unknown): string[] {
+  if (typeof ports !== 'object' || ports === null)
+    return ['ports must be a mapping of server, client and relay'];
+  const proxy = 'proxy' in ports ? ports.proxy : undefined;
+  if (proxy === undefined) return [];
+  const isPort = typeof proxy === 'number' && Number.isInteger(proxy) && proxy >= 0 && proxy <= 65_535;
+  return isPort ? [] : ['ports.proxy must be a whole number from 0 to 65535'];
 }

@@ -36,13 +36,15 @@ interface State {
   readonly problems: readonly string[];
 }
 
+/** By path: the size, time and wanted digest last looked at, and whether it held; so a gigabyte, good or bad, is hashed once per version. */
+type Verified = Map<string, { readonly version: string; readonly good: boolean }>;
+
 const EMPTY: State = { images: [], ramdisk: undefined, problems: ['not read yet'] };
 const HEX64 = /^[0-9a-f]{64}$/;
 
 export function createCatalogue(options: CatalogueOptions): Catalogue {
   let state = EMPTY;
-  /** path → the size, time and digest last verified, so that a gigabyte is hashed once and not every minute. */
-  const verified = new Map<string, string>();
+  const verified: Verified = new Map();
   return {
     get images() {
       return state.images;
@@ -70,7 +72,7 @@ export function createCatalogue(options: CatalogueOptions): Catalogue {
 
 async function readImages(
   directory: string,
-  verified: Map<string, string>,
+  verified: Verified,
 ): Promise<{ readonly found: ImageManifest[]; readonly problems: string[] }> {
   const found: ImageManifest[] = [];
   const problems: string[] = [];
@@ -95,7 +97,7 @@ async function readImages(
 
 async function readRamdisk(
   directory: string,
-  verified: Map<string, string>,
+  verified: Verified,
 ): Promise<{ readonly found: RamdiskFiles | undefined; readonly problems: string[] }> {
   const path = join(directory, 'manifest.json');
   try {
@@ -118,7 +120,8 @@ async function readRamdisk(
 }
 
 function fileEntry(manifest: unknown, name: string): { readonly sha256: string; readonly sizeBytes: number } {
-  const entry = (manifest as Record<string, { sha256?: unknown; size_bytes?: unknown } | undefined>)[name];
+  const entries = manifest as Record<string, { sha256?: unknown; size_bytes?: unknown } | undefined> | null;
+  const entry = entries?.[name];
   const sha256 = String(entry?.sha256);
   const sizeBytes = Number(entry?.size_bytes);
   if (!HEX64.test(sha256) || !Number.isSafeInteger(sizeBytes)) {
@@ -129,6 +132,8 @@ function fileEntry(manifest: unknown, name: string): { readonly sha256: string; 
 
 /** The manifest's fields checked one by one: it is a file that people write. */
 export function readImageManifest(value: unknown): ImageManifest {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Error('must be a JSON object');
   const raw = value as Partial<Record<keyof ImageManifest, unknown>>;
   const problems: string[] = [];
   const need = (holds: boolean, problem: string): void => {
@@ -158,21 +163,23 @@ export function readImageManifest(value: unknown): ImageManifest {
   return raw as ImageManifest;
 }
 
-async function verify(
-  path: string,
-  sizeBytes: number,
-  sha256: string,
-  verified: Map<string, string>,
-): Promise<void> {
+async function verify(path: string, sizeBytes: number, sha256: string, verified: Verified): Promise<void> {
   const { size, mtimeMs } = await stat(path);
   if (size !== sizeBytes) throw new Error(`${path} has ${size} bytes, its manifest says ${sizeBytes}`);
   const version = `${size} ${mtimeMs} ${sha256}`;
-  if (verified.get(path) === version) return;
+  const known = verified.get(path);
+  if (known?.version !== version) {
+    const good = (await digestOf(path)) === sha256;
+    verified.set(path, { version, good });
+  }
+  if (verified.get(path)?.good !== true) throw new Error(`${path} does not have the digest of its manifest`);
+}
+
+async function digestOf(path: string): Promise<string> {
   const hash = createHash('sha256');
   for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }))
     hash.update(chunk as Buffer);
-  if (hash.digest('hex') !== sha256) throw new Error(`${path} does not have the digest of its manifest`);
-  verified.set(path, version);
+  return hash.digest('hex');
 }
 
 async function namesIn(directory: string, problems: string[]): Promise<string[]> {
