@@ -75,7 +75,12 @@ export const fleet: Benchmark = {
         {
           title: `Milliseconds from power-on, medians over ${rounds.length} rounds [spread]`,
           columns: ['until', 'p50', 'p99', 'slowest'],
-          rows: STAGES.map((stage) => [stage, figure(stage, 'p50'), figure(stage, 'p99'), figure(stage, 'max')]),
+          rows: STAGES.map((stage) => [
+            stage,
+            figure(stage, 'p50'),
+            figure(stage, 'p99'),
+            figure(stage, 'max'),
+          ]),
         },
       ],
       remarks: [

@@ -18,7 +18,9 @@ export const ramdiskSize: Benchmark = {
   run() {
     const manifestFile = join(FOLDER, 'manifest.json');
     if (!existsSync(manifestFile)) {
-      throw new Error('the ramdisk is not built; npm run quickstart builds it, or tsx scripts/ramdisk/build.ts');
+      throw new Error(
+        'the ramdisk is not built; npm run quickstart builds it, or tsx scripts/ramdisk/build.ts',
+      );
     }
     const manifest = JSON.parse(readFileSync(manifestFile, 'utf8')) as Manifest;
     const megabytes = (file: string): number => statSync(join(FOLDER, file)).size / 1e6;

@@ -1,6 +1,6 @@
 /**
  * Runs benchmarks one after the other, prints their tables and writes each one's block into docs/benchmarks.md.
- * Usage: tsx tests/benchmarks/run.ts [NAME…] [--quick] [--no-write]; without names all but those that need minutes of QEMU each.
+ * Usage: tsx tests/benchmarks/run.ts [NAME…] [--all] [--quick] [--no-write] [--list]; without names all but those that need minutes of QEMU.
  * One at a time on purpose: two measurements at once measure each other.
  */
 import { execFileSync } from 'node:child_process';
@@ -73,6 +73,9 @@ async function main(words: readonly string[]): Promise<number> {
   for (const failure of failures) process.stderr.write(`not measured: ${failure}\n`);
   return failures.length === 0 ? 0 : 1;
 }
+
+// Ending by `exit` lets the stacks end their children; a bare signal would leave them behind.
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => process.exit(130));
 
 void main(process.argv.slice(2)).then(
   (code) => process.exit(code),

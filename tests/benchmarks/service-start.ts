@@ -55,7 +55,12 @@ export const serviceStart: Benchmark = {
       tables: [
         {
           title: `${daemon.readyMs.length} starts on the same etcd`,
-          columns: ['service', 'process start to serving, median ms [spread]', 'slowest ms', 'idle MB [spread]'],
+          columns: [
+            'service',
+            'process start to serving, median ms [spread]',
+            'slowest ms',
+            'idle MB [spread]',
+          ],
           rows: [row('regional daemon', daemon), row('control plane', controlPlane)],
         },
       ],

@@ -19,7 +19,7 @@ import type { BenchSite } from './harness/site';
 import { percentile } from './harness/statistics';
 
 const TASKS = { full: 10_000, quick: 2_000 };
-const ROUNDS = { full: 20, quick: 5 };
+const ROUNDS = { full: 10, quick: 5 };
 const BATCH = 100;
 const PAGE = 50;
 
@@ -36,7 +36,11 @@ export const taskList: Benchmark = {
       context.note(`${count} tasks written in ${rounded(seconds)} s`);
       const readers = createReaders(site);
       try {
-        await until('the control plane to see all tasks', async () => (await readers.total()) === count, 60_000);
+        await until(
+          'the control plane to see all tasks',
+          async () => (await readers.total()) === count,
+          60_000,
+        );
         const quiet = await readInTurns(readers, context);
         const writer = await startWriter(site);
         const busy = await readInTurns(readers, context);
@@ -66,7 +70,9 @@ interface Readers extends Record<keyof Samples, Reading> {
 /** As much of etcd3 as a raw page needs; only the store depends on the package, so it is resolved from there. */
 interface Etcd3Module {
   readonly Etcd3: new (options: { hosts: string }) => {
-    getAll(): { prefix(key: string): { limit(count: number): { strings(): Promise<Record<string, string>> } } };
+    getAll(): {
+      prefix(key: string): { limit(count: number): { strings(): Promise<Record<string, string>> } };
+    };
     close(): void;
   };
 }

@@ -17,7 +17,9 @@ export function cpuSeconds(pid: number): number {
 function ticksOf(pid: number): number {
   try {
     // The name in parentheses may hold spaces; utime and stime are the 14th and 15th field, 12 behind it.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ');
+    const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
     return Number(fields[11]) + Number(fields[12]);
   } catch {
     return 0; // it ended between the listing and the look
@@ -34,7 +36,11 @@ function familyOf(pid: number): number[] {
 
 function parentOf(pid: number): number {
   try {
-    return Number(readFileSync(`/proc/${pid}/stat`, 'latin1').replace(/^.*\) /s, '').split(' ')[1]);
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, 'latin1')
+        .replace(/^.*\) /s, '')
+        .split(' ')[1],
+    );
   } catch {
     return -1;
   }
@@ -69,7 +75,8 @@ export async function runOn(
     env: { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', ...env },
   });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
   const code = await new Promise<number>((resolve, reject) => {
     child.once('error', reject);

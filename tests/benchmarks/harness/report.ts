@@ -29,12 +29,18 @@ function targetTable(targets: readonly Target[]): Table {
   return {
     title: '',
     columns: ['target', 'wanted', 'measured', ''],
-    rows: targets.map(({ what, wanted, measured, met }) => [what, wanted, measured, met ? 'met' : '**missed**']),
+    rows: targets.map(({ what, wanted, measured, met }) => [
+      what,
+      wanted,
+      measured,
+      met ? 'met' : '**missed**',
+    ]),
   };
 }
 
 export function renderTable({ title, columns, rows }: Table): string {
-  const line = (cells: readonly string[]): string => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
   const table = [line(columns), line(columns.map(() => '---')), ...rows.map(line)].join('\n');
   return title === '' ? table : `${title}:\n\n${table}`;
 }

@@ -70,9 +70,16 @@ async function newTask(store: TaskStore, mac: MacAddress): Promise<TaskRecord> {
 }
 
 function reported(mac: MacAddress): TaskEvent {
-  const report = { ...generateHardware({ mac, seed: 1, firmware: 'bios' }), collected_at: isoTime(Date.now()) };
+  const report = {
+    ...generateHardware({ mac, seed: 1, firmware: 'bios' }),
+    collected_at: isoTime(Date.now()),
+  };
   const digest = hardwareDigest(report, sha256);
-  return { name: 'hardware_reported', hardware: { schema_version: 1, report, digest }, sessionId: 'benchmark' };
+  return {
+    name: 'hardware_reported',
+    hardware: { schema_version: 1, report, digest },
+    sessionId: 'benchmark',
+  };
 }
 
 export async function move(store: TaskStore, task: TaskRecord, event: TaskEvent): Promise<TaskRecord> {

@@ -17,7 +17,11 @@ async function main(endpoint: string): Promise<void> {
   process.stdout.write('writing\n');
   let transactions = 0;
   for (let batch = 0; !stopped; batch += 1) {
-    await seedTasks(withTransactionCount(store, () => (transactions += 1)), BATCH, FIRST_MACHINE + batch * BATCH);
+    await seedTasks(
+      withTransactionCount(store, () => (transactions += 1)),
+      BATCH,
+      FIRST_MACHINE + batch * BATCH,
+    );
   }
   process.stdout.write(`${transactions}\n`);
   kv.close();
