@@ -8,9 +8,13 @@ import * as simulator from '../../packages/simulator/src/config';
 import { apiPage } from './api';
 import { cliPage } from './cli';
 import { configurationPage } from './configuration';
+import { conformancePage } from './conformance-page';
 import { errorsPage } from './errors';
 import type { Page } from './page';
 import { taskLifePage } from './task-life';
+import { rulesInTitles } from '../../tests/architecture/rule-titles';
+import { readTree } from '../../tests/architecture/source-tree';
+import { RULE_CHAPTERS } from '../../tests/conformance/rules';
 
 export function renderPages(): Page[] {
   const programs = [
@@ -18,7 +22,15 @@ export function renderPages(): Page[] {
     { program: 'lpmos-regional-daemon', table: tableOf(regionalDaemon) },
     { program: 'lpmos-simulator', table: tableOf(simulator) },
   ];
-  return [taskLifePage(), errorsPage(), apiPage(), cliPage(), configurationPage(programs, hostname())];
+  const titles = rulesInTitles(['packages', 'tests'].flatMap((folder) => readTree(folder)));
+  return [
+    taskLifePage(),
+    errorsPage(),
+    apiPage(),
+    cliPage(),
+    configurationPage(programs, hostname()),
+    conformancePage(RULE_CHAPTERS, titles),
+  ];
 }
 
 /** The table that a config.ts exports, whatever its name. */

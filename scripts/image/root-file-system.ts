@@ -111,6 +111,8 @@ export function bootstrapArguments(options: {
     '--architectures=amd64',
     '--format=tar',
     '--quiet',
+    // customize.sh empties apt's folders; the bootstrap's own way asks apt once more, which fails under a subordinate id.
+    '--skip=cleanup/apt',
     `--include=${IMAGE_PACKAGES.join(',')}`,
     ...EXCLUDED_PATHS.map((path) => `--dpkgopt=path-exclude=${path}`),
     `--setup-hook=${early}`,

@@ -3,7 +3,14 @@
  * 1 to 5 and 12). It believes no program: it parses the raw values itself and walks every timeline along core's table.
  * Pure; the tests hand it the entries and the disks, and it has a test of its own with planted violations.
  */
-import { eventRow, INSTALL_SILENCE_SECONDS, isTaskStatus, statusRow, TASK_EVENTS, transition } from '@lpmos/core';
+import {
+  eventRow,
+  INSTALL_SILENCE_SECONDS,
+  isTaskStatus,
+  statusRow,
+  TASK_EVENTS,
+  transition,
+} from '@lpmos/core';
 import type { TaskEventName, TimelineEvent } from '@lpmos/core';
 import { parseTaskKey } from '@lpmos/store';
 import type { KvEntry } from '@lpmos/store';
@@ -26,8 +33,13 @@ export interface SeenTask {
 export function judge(evidence: Evidence): string[] {
   const tasks = tasksOf(evidence.entries);
   return [
-    ...evidence.acknowledged.filter((id) => !tasks.has(id)).map((id) => `rule 3: acknowledged task ${id} is lost`),
-    ...[...tasks.values()].flatMap((task) => [...timelineBreaches(task), ...ownership(task, evidence.entries)]),
+    ...evidence.acknowledged
+      .filter((id) => !tasks.has(id))
+      .map((id) => `rule 3: acknowledged task ${id} is lost`),
+    ...[...tasks.values()].flatMap((task) => [
+      ...timelineBreaches(task),
+      ...ownership(task, evidence.entries),
+    ]),
     ...machineBreaches(tasks, evidence.entries),
     ...evidence.disks.flatMap((disk) => diskBreaches(disk, tasks)),
   ];
@@ -89,7 +101,10 @@ function ownership({ id, documents }: SeenTask, entries: Evidence['entries']): s
   const breaches: string[] = [];
   if (!assigned) breaches.push(`rule 12: task ${id} is ${status} and no region is told`);
   const span = Date.parse(run.deadline ?? '') - Date.parse(run.state_since ?? '');
-  if (row.deadline === undefined || !(span > 0 && span <= row.deadline.seconds * 1000 + INSTALL_SILENCE_SECONDS)) {
+  if (
+    row.deadline === undefined ||
+    !(span > 0 && span <= row.deadline.seconds * 1000 + INSTALL_SILENCE_SECONDS)
+  ) {
     breaches.push(`rule 12: task ${id} is ${status} without its deadline (${run.deadline ?? 'none'})`);
   }
   return breaches;
@@ -107,7 +122,8 @@ function machineBreaches(tasks: ReadonlyMap<string, SeenTask>, entries: Evidence
   return [...activeOf].flatMap(([mac, ids]) => {
     if (ids.length > 1) return [`rule 5: ${mac} has active tasks ${ids.join(', ')}`];
     const guard = entries.find(({ key }) => key.endsWith(`/guards/machines/${mac}`));
-    const guarded = guard === undefined ? undefined : (JSON.parse(guard.value) as { task_id?: string }).task_id;
+    const guarded =
+      guard === undefined ? undefined : (JSON.parse(guard.value) as { task_id?: string }).task_id;
     return guarded === ids[0] ? [] : [`rule 5: the guard of ${mac} names ${guarded}, active is ${ids[0]}`];
   });
 }
@@ -132,9 +148,12 @@ function diskBreaches(disk: Evidence['disks'][number], tasks: ReadonlyMap<string
     const approval = JSON.parse(task.documents.get('approval') ?? '{}') as ApprovalDocument;
     if (attempt > starts) breaches.push(`rule 1: ${told}: only ${starts} attempts were claimed`);
     if (approval.status !== 'approved') breaches.push(`rule 1: ${told}: it is ${approval.status}`);
-    if (approval.disk?.serial !== serial) breaches.push(`rule 1: ${told}: approved is ${approval.disk?.serial}`);
+    if (approval.disk?.serial !== serial)
+      breaches.push(`rule 1: ${told}: approved is ${approval.disk?.serial}`);
     const before = history.slice(0, index);
-    if (before.some((past) => past.taskId === taskId && (past.ended === 'finished' || past.attempt === attempt))) {
+    if (
+      before.some((past) => past.taskId === taskId && (past.ended === 'finished' || past.attempt === attempt))
+    ) {
       breaches.push(`rule 2: ${told} (${ended}) follows one that needed no repetition`);
     }
   }

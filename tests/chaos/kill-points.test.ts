@@ -92,7 +92,9 @@ describe('a life in which the power fails once', () => {
     expect(eventsOf(task.timeline).filter((event) => event === 'host_up')).toHaveLength(1);
     expect(eventsOf(task.timeline).filter((event) => event === 'install_started')).toHaveLength(1);
     expect(machine.disk.history()).toMatchObject([{ taskId: id, attempt: 1, ended: 'finished' }]);
-    expect(judge({ entries: await site.everything(), disks: machines.map((one) => one.disk), acknowledged })).toEqual([]);
+    expect(
+      judge({ entries: await site.everything(), disks: machines.map((one) => one.disk), acknowledged }),
+    ).toEqual([]);
   });
 
   it('leaves every machine free for another task', async () => {
@@ -102,13 +104,23 @@ describe('a life in which the power fails once', () => {
       await untilStatus(site, id, 'cancelled');
       acknowledged.push(id);
     }
-    expect(judge({ entries: await site.everything(), disks: machines.map((one) => one.disk), acknowledged })).toEqual([]);
+    expect(
+      judge({ entries: await site.everything(), disks: machines.map((one) => one.disk), acknowledged }),
+    ).toEqual([]);
+  });
+
+  it('never waited for the session of a daemon that was killed', () => {
+    const said = (words: string): number => site.daemonLines.filter((line) => line.includes(words)).length;
+    expect(said('"standing by"')).toBe(0);
+    expect(said('"ended our own past leadership"')).toBe(STEPS.length);
   });
 
   it('has met every event of an undisturbed life', async () => {
     const met = new Set(site.tasks.ids().flatMap((id) => eventsOf(site.tasks.get(id)?.timeline ?? [])));
     const undisturbed = STEPS.filter((step) => step !== 'mid-write');
     expect(undisturbed.filter((step) => !met.has(step))).toEqual([]);
-    expect(undisturbed.filter((step) => step !== 'task_created' && !Object.hasOwn(TASK_EVENTS, step))).toEqual([]);
+    expect(
+      undisturbed.filter((step) => step !== 'task_created' && !Object.hasOwn(TASK_EVENTS, step)),
+    ).toEqual([]);
   });
 });

@@ -102,8 +102,8 @@ describe(`DHCP in server mode: ${PROGRAMS.join(', ')}`, () => {
       await lab.until('dhclient is bound', () => client.output().includes('BOUND ip='));
       const address = addressIn(client.output());
       await lab.until('dhclient renews', () => client.output().includes('RENEW ip='), 30_000);
-      expect(lab.events.some(({ request, peer }) => request === 'DHCPREQUEST' && peer === address)).toBe(
-        true,
+      await lab.until('the server tells of the renewal', () =>
+        lab.events.some(({ request, peer }) => request === 'DHCPREQUEST' && peer === address),
       );
       client.child.kill('SIGKILL');
       lab.events.length = 0;

@@ -18,22 +18,25 @@ afterAll(() => lab.stop());
 const curl = (...args: string[]) => runClient('curl', ['-sS', ...args]);
 
 describeWhen(missingClient('curl', 'curl'))('files', () => {
-  it.each(SIZES)('of %i bytes arrive whole, and HEAD tells the same headers without a body', async (size) => {
-    const to = lab.scratch(`got-${size}`);
-    const run = await curl('-f', '-D', `${to}.headers`, '-o', to, lab.url(`/boot/assets/${size}.bin`));
-    expect(run.code).toBe(0);
-    expect((size === 0 ? Buffer.alloc(statSync(to).size) : readFileSync(to)).equals(patternBytes(size))).toBe(
-      true,
-    );
-    const head = await curl('-I', lab.url(`/boot/assets/${size}.bin`));
-    const stable = (text: string) =>
-      text.split('\r\n').filter((line) => !/^(Date|Connection|Keep-Alive):/.test(line));
-    expect(stable(head.output)).toEqual(stable(readFileSync(`${to}.headers`, 'latin1')));
-    expect(head.output).toContain(`Content-Length: ${size}\r\n`);
-    expect(head.output).not.toMatch(/transfer-encoding|content-encoding|location/i);
-  });
+  it.each(SIZES)(
+    'H2: of %i bytes arrive whole, and HEAD tells the same headers without a body',
+    async (size) => {
+      const to = lab.scratch(`got-${size}`);
+      const run = await curl('-f', '-D', `${to}.headers`, '-o', to, lab.url(`/boot/assets/${size}.bin`));
+      expect(run.code).toBe(0);
+      expect(
+        (size === 0 ? Buffer.alloc(statSync(to).size) : readFileSync(to)).equals(patternBytes(size)),
+      ).toBe(true);
+      const head = await curl('-I', lab.url(`/boot/assets/${size}.bin`));
+      const stable = (text: string) =>
+        text.split('\r\n').filter((line) => !/^(Date|Connection|Keep-Alive):/.test(line));
+      expect(stable(head.output)).toEqual(stable(readFileSync(`${to}.headers`, 'latin1')));
+      expect(head.output).toContain(`Content-Length: ${size}\r\n`);
+      expect(head.output).not.toMatch(/transfer-encoding|content-encoding|location/i);
+    },
+  );
 
-  it('arrive in parts that join to the whole, and an interrupted download goes on', async () => {
+  it('H4: arrive in parts that join to the whole, and an interrupted download goes on', async () => {
     const to = lab.scratch('parts');
     const whole = patternBytes(3 * 1024 * 1024 + 7);
     const path = lab.url('/images/3145735.bin');
@@ -49,7 +52,7 @@ describeWhen(missingClient('curl', 'curl'))('files', () => {
     expect((await curl('-w', '%{http_code}', '-r', '0-1,4-5', '-o', '/dev/null', path)).output).toBe('416');
   });
 
-  it('are not sent again to a client that has them', async () => {
+  it('H4: are not sent again to a client that has them', async () => {
     const etag =
       /^ETag: (.*)\r$/m.exec((await curl('-I', lab.url('/boot/assets/512.bin'))).output)?.[1] ?? '';
     const again = await curl(
@@ -83,7 +86,7 @@ describeWhen(missingClient('curl', 'curl'))('files', () => {
     });
   });
 
-  it('reach twenty clients at once, each whole, beside one that does not read', async () => {
+  it('H7: reach twenty clients at once, each whole, beside one that does not read', async () => {
     const lazy = lab.lazyClient();
     const size = 3 * 1024 * 1024 + 7;
     const runs = Array.from({ length: 20 }, (_none, index) =>

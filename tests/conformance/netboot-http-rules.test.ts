@@ -22,7 +22,7 @@ beforeEach(() => {
 afterAll(() => lab.stop());
 
 describe('a download that cannot be completed', () => {
-  it('breaks when the file is truncated under way, and is never a short success', async () => {
+  it('H8: breaks when the file is truncated under way, and is never a short success', async () => {
     writeFileSync(`${lab.root}/shrinks.bin`, patternBytes(BIG_BYTES));
     const socket = connect(lab.port, '127.0.0.1', () =>
       // A second request waits behind: its answer must not appear where the rest of the file belongs.
@@ -50,7 +50,7 @@ describe('a download that cannot be completed', () => {
     expect(reasons()).toContainEqual(expect.stringContaining('the client closed the connection'));
   });
 
-  it('is dropped when the client stops reading', async () => {
+  it('H7: is dropped when the client stops reading', async () => {
     const strict = createBootHttpServer({ ...lab.options, limits: { stalledMs: 200 } });
     const started = await strict.start();
     const socket = lab.lazyClient(started.port);
@@ -66,7 +66,7 @@ describe('a download that cannot be completed', () => {
 describe('scripts', () => {
   const menu = (query: string) => lab.get(`/boot/menu.ipxe${query}`);
 
-  it('are plain text, never cached, with the length of their body', async () => {
+  it('H9: are plain text, never cached, with the length of their body', async () => {
     const [head, body] = (await menu('?mac=52%3A54%3A00%3A12%3A34%3A56')).split('\r\n\r\n');
     expect(head).toContain('HTTP/1.1 200 OK');
     expect(head).toContain('Content-Type: text/plain');
@@ -95,7 +95,7 @@ describe('scripts', () => {
   });
 
   it.each(['', '?mac=', '?mac=nonsense', '?mac=%00', '?mac=%zz', '?mac=${net0/mac}%0aboot'])(
-    'answer %j with a script and status 200, because firmware shows no error body',
+    'IP6: answer %j with a script and status 200, because firmware shows no error body',
     async (query) => {
       const answer = await menu(query);
       expect(answer).toMatch(/^HTTP\/1.1 200 OK\r\n[^]*\r\n\r\n#!ipxe\necho LPMOS cannot say[^]*exit 1\n$/);
@@ -117,13 +117,13 @@ describe('request lines', () => {
     ['64 KiB', `/${'a'.repeat(65_536)}`, '431 Request Header Fields Too Large'],
     ['an unknown path', '/nothing', '404 Not Found'],
     ['a folder', '/boot/assets/sb', '404 Not Found'],
-  ])('with %s are answered', async (_what, target, status) => {
+  ])('H6: with %s are answered', async (_what, target, status) => {
     const answer = await lab.get(target);
     expect(answer.split('\r\n')[0]).toBe(`HTTP/1.1 ${status}`);
     expect(answer).not.toContain('CANARY');
   });
 
-  it('of HTTP/1.0 without Host, and with lower-case headers, are served', async () => {
+  it('H6: of HTTP/1.0 without Host, and with lower-case headers, are served', async () => {
     expect(await lab.raw('GET /boot/assets/sb/grubx64.efi HTTP/1.0\r\n\r\n')).toMatch(
       /^HTTP\/1.1 200 OK[^]*grub$/,
     );
@@ -140,7 +140,7 @@ describe('request lines', () => {
     expect(answer).toContain('Allow: GET, HEAD');
   });
 
-  it('that are no HTTP end with 400, and a good one is served after them', async () => {
+  it('H6: that are no HTTP end with 400, and a good one is served after them', async () => {
     for (const noise of [
       '\x16\x03\x01\x02\x00',
       'GET\r\n\r\n',
@@ -152,7 +152,7 @@ describe('request lines', () => {
     expect(await lab.get('/boot/assets/1.bin')).toContain('200 OK');
   });
 
-  it('that never end are given up', async () => {
+  it('H7: that never end are given up', async () => {
     const strict = createBootHttpServer({ ...lab.options, limits: { headersTimeoutMs: 100 } });
     const started = await strict.start();
     expect(await lab.raw('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ', started.port)).toMatch(

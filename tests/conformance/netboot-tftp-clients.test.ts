@@ -99,14 +99,14 @@ function downloaded(path: string): Buffer {
 describe.each(CLIENTS)('$label', ({ label, program, debianPackage, fetch }) => {
   const test = itWhen(missingClient(program, debianPackage));
 
-  test.each(SIZES)('fetches %i bytes', async (size) => {
+  test.each(SIZES)('TF2: fetches %i bytes', async (size) => {
     const to = scratch.path(`${label.replaceAll(' ', '-')}-${size}`);
     const run = await fetch(`files/${size}.bin`, to);
     expect(run).toEqual({ code: 0, output: expect.not.stringMatching(/error|timeout/i) });
     expect(downloaded(to).equals(patternBytes(size))).toBe(true);
   });
 
-  test('is told that a file is missing', async () => {
+  test('TF20: is told that a file is missing', async () => {
     const run = await fetch('files/none.bin', scratch.path(`${label.replaceAll(' ', '-')}-none`));
     expect(`${run.code} ${run.output}`).toMatch(/not found|[1-9]\d* /i);
     expect(events).toContainEqual(
@@ -120,7 +120,7 @@ describe.each(CLIENTS)('$label', ({ label, program, debianPackage, fetch }) => {
 
 describe('a file of more blocks than the block number can count', () => {
   it.each(CLIENTS.filter(({ label }) => label === 'curl' || label === 'tftp-hpa' || label === 'busybox'))(
-    'reaches $label whole at blksize 512',
+    'TF3: reaches $label whole at blksize 512',
     async ({ program, debianPackage, fetch }) => {
       if (missingClient(program, debianPackage) !== undefined) return;
       const to = scratch.path(`wrap-${program}`);
@@ -132,7 +132,7 @@ describe('a file of more blocks than the block number can count', () => {
   );
 });
 
-itWhen(missingClient('tftp', 'tftp-hpa'))('refuses a write and leaves no transfer behind', async () => {
+itWhen(missingClient('tftp', 'tftp-hpa'))('TF18: refuses a write and leaves no transfer behind', async () => {
   const from = scratch.path('upload');
   await runClient('sh', ['-c', `echo hello > ${from}`]);
   const run = await runClient('tftp', [

@@ -14,6 +14,7 @@ import {
   type TftpServer,
 } from '@lpmos/netboot';
 import { patternBytes, systemClock, until } from './harness/netboot-foreign-clients';
+import { rawTftp } from './harness/raw-tftp';
 
 const BYTES = patternBytes(5000);
 const published = new Map([['ipxe.efi', { bytes: new Uint8Array(BYTES) }]]);
@@ -100,7 +101,7 @@ async function takeAll(client: RawClient): Promise<Buffer> {
   }
 }
 
-it('answers each request from a port of its own and from the address that was asked', async () => {
+it('TF1: answers each request from a port of its own and from the address that was asked', async () => {
   const [one, two] = [await rawClient(), await rawClient()];
   one.send(rrq());
   two.send(rrq());
@@ -110,18 +111,21 @@ it('answers each request from a port of its own and from the address that was as
   expect(plainly(first.packet)).toEqual(data(1));
 });
 
-it('is not disturbed by a stranger who writes to a transfer', async () => {
-  const [client, stranger] = [await rawClient(), await rawClient()];
+it('TF1: is not disturbed by a stranger who writes to a transfer, and the stranger is told by ICMP', async () => {
+  const client = await rawClient();
   client.send(rrq());
   const { from } = await client.next();
+  const stranger = await rawTftp('127.0.0.1', from);
   stranger.send({ kind: 'ERROR', code: 0, message: 'die' }, from);
   stranger.send({ kind: 'ACK', block: 1 }, from);
   client.send({ kind: 'ACK', block: 1 }, from);
   expect(plainly((await client.next()).packet)).toEqual(data(2));
+  await until('the stranger was told', () => stranger.errors.includes('ECONNREFUSED'));
   expect(stranger.inbox).toEqual([]);
+  stranger.close();
 });
 
-it('starts no second transfer when a slow client repeats its request', async () => {
+it('TF16: starts no second transfer when a slow client repeats its request', async () => {
   const client = await rawClient();
   for (let copy = 0; copy < 5; copy += 1) client.send(rrq());
   const { from } = await client.next();
@@ -130,7 +134,7 @@ it('starts no second transfer when a slow client repeats its request', async () 
   expect(server.sessions()).toBe(1);
 });
 
-it('starts a fresh transfer for the same request from the same port once the first has ended', async () => {
+it('TF17: starts a fresh transfer for the same request from the same port once the first has ended', async () => {
   const client = await rawClient();
   client.send(rrq());
   expect((await takeAll(client)).equals(BYTES)).toBe(true);
@@ -150,7 +154,7 @@ it('lets another request from the same port replace the first', async () => {
   expect(server.sessions()).toBe(1);
 });
 
-it('takes the way of EDK2: ask for the size, abort with error 8, come again from the next port', async () => {
+it('TF14: takes the way of EDK2: ask for the size, abort with error 8, come again from the next port', async () => {
   events.length = 0;
   const [probe, reader] = [await rawClient(), await rawClient()];
   probe.send(rrq(['tsize', '0'], ['blksize', '1468'], ['windowsize', '4']));
@@ -177,7 +181,7 @@ it('takes the way of EDK2: ask for the size, abort with error 8, come again from
   expect(events.at(-1)).toMatchObject({ outcome: 'completed', bytes: 5000 });
 });
 
-it('goes back to the gap when a block inside the window is acknowledged', async () => {
+it('TF13: goes back to the gap when a block inside the window is acknowledged', async () => {
   const client = await rawClient();
   client.send(rrq(['windowsize', '4'], ['blksize', '512']));
   const { from } = await client.next();
@@ -188,7 +192,7 @@ it('goes back to the gap when a block inside the window is acknowledged', async 
   expect(again.map(({ packet }) => (packet.kind === 'DATA' ? packet.block : packet))).toEqual([3, 4, 5, 6]);
 });
 
-it('sends at most three packets to an address that never answers, then nothing', async () => {
+it('TF5: sends at most three packets to an address that never answers, then nothing', async () => {
   const client = await rawClient();
   client.send(rrq());
   await until('the transfer is given up', () => client.inbox.length > 0 && server.sessions() === 0, 15_000);
@@ -204,7 +208,7 @@ it('meets a peer over its limit with silence, and serves it again afterwards', a
   expect(events.filter((event) => event.outcome === 'ignored')).toHaveLength(5);
 });
 
-it('keeps the old bytes to the end when a file is replaced during a transfer', async () => {
+it('TF25: keeps the old bytes to the end when a file is replaced during a transfer', async () => {
   const client = await rawClient();
   client.send(rrq());
   const first = await client.next();
@@ -215,7 +219,7 @@ it('keeps the old bytes to the end when a file is replaced during a transfer', a
   expect(received.equals(BYTES)).toBe(true);
 });
 
-it('says once that a file is missing, for fifty names that loaders probe', async () => {
+it('TF20: says once that a file is missing, for fifty names that loaders probe', async () => {
   const client = await rawClient();
   for (let probe = 0; probe < 50; probe += 1) {
     client.send({ kind: 'RRQ', filename: `pxelinux.cfg/${probe}`, mode: 'octet', options: [] });

@@ -30,6 +30,7 @@ export type Victim = 'regional daemon' | 'control plane' | 'etcd';
 
 export interface Site {
   readonly dir: string;
+  readonly programsDir: string;
   readonly stack: Stack;
   readonly kv: Kv;
   /** Every task of the region, from etcd itself. */
@@ -50,12 +51,19 @@ export interface Site {
   stop(): Promise<void>;
 }
 
-export async function startSite(): Promise<Site> {
+export interface SiteOptions {
+  readonly sessionSeconds?: number;
+  /** Before the daemon starts: takes away or spoils what it would serve. */
+  readonly prepare?: (dirs: { readonly imagesDir: string; readonly ramdiskDir: string }) => void;
+}
+
+export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const dir = mkdtempSync(join(tmpdir(), 'lpmos-chaos-'));
   const programsDir = join(dir, 'programs');
   await buildPrograms(programsDir);
   const loopback = await simulatedSite();
   const artefacts = makeSimulatedArtefacts({ dir, imageBytes: IMAGE_BYTES });
+  options.prepare?.(artefacts);
   const daemonLines: string[] = [];
   const stack = await startStack({
     ...artefacts,
@@ -66,7 +74,7 @@ export async function startSite(): Promise<Site> {
     serviceAddress: '127.0.0.1',
     dhcpLink: loopback.dhcpLink,
     ports: { api: 0, tftp: 0, http: 0, agentApi: 0, agentGrpc: 0 },
-    sessionSeconds: SESSION_SECONDS,
+    sessionSeconds: options.sessionSeconds ?? SESSION_SECONDS,
     onDaemonLine: (line) => daemonLines.push(line),
   });
   const stop = new AbortController();
@@ -82,7 +90,7 @@ export async function startSite(): Promise<Site> {
   };
   const relay = await openRelaySocket({ address: network.clientAddress, port: network.relayPort });
   return {
-    ...{ dir, stack, kv, tasks, network, relay, daemonLines, ...artefacts },
+    ...{ dir, programsDir, stack, kv, tasks, network, relay, daemonLines, ...artefacts },
     async kill(victim) {
       await processOf(stack, victim).kill();
     },

@@ -106,6 +106,17 @@ export class DhcpLab {
     return { child, output: () => text };
   }
 
+  /** Joins client and server by a second wire, on which the server has no address. @returns the client's device */
+  addLink(): string {
+    const [mine, its] = [`${this.device}b`, `${this.#serverDevice}b`];
+    const pair = ['link', 'add', its, 'netns', this.#serverSpace];
+    ip([...pair, 'type', 'veth', 'peer', 'name', mine, 'netns', this.#clientSpace]);
+    ip(['-n', this.#serverSpace, 'link', 'set', its, 'up']);
+    ip(['-n', this.#clientSpace, 'link', 'set', mine, 'up']);
+    spawnSync('ip', ['netns', 'exec', this.#serverSpace, 'ethtool', '-K', its, 'tx', 'off']);
+    return mine;
+  }
+
   /** Runs a program beside the client's end of the wire to its end. */
   run(program: string, args: readonly string[]): string {
     const done = spawnSync('ip', ['netns', 'exec', this.#clientSpace, program, ...args], {

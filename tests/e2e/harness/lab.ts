@@ -44,27 +44,28 @@ export async function startLab(): Promise<Lab> {
   const built = await runCommand(process.execPath, [TSX, join(__dirname, 'build-artefacts.ts')], {
     ...{ cwd: ROOT, timeoutMs: BUILD_MS, env: { ...process.env } as Record<string, string> },
   });
-  const cached = JSON.parse(built) as Artefacts;
   mkdirSync(join(ROOT, '.lab'), { recursive: true });
   const dir = mkdtempSync(join(ROOT, '.lab', 'e2e-'));
-  const artefacts = holdOn(cached, dir);
+  const artefacts = holdOn(JSON.parse(built) as Artefacts, dir);
   const socketPath = join(dir, 'api.sock');
   const forward = await forwardToNamespace({ socketPath, port: 0 });
   const settings = JSON.stringify({ ...artefacts, dir, socketPath } satisfies LabSettings);
   const inside = namespaceCommand([process.execPath, TSX, join(__dirname, 'lab-server.ts'), settings]);
-  const child = spawn(inside.command, inside.args, { cwd: ROOT, stdio: 'pipe' });
-  const line = createLine(child);
-  const { token, accelerator } = await line.ready;
+  const line = createLine(spawn(inside.command, inside.args, { cwd: ROOT, stdio: 'pipe' }));
+  const stop = async ({ keep }: { readonly keep: boolean }): Promise<void> => {
+    await line.end();
+    await forward.close();
+    if (!keep) rmSync(dir, { recursive: true, force: true });
+  };
+  const { token, accelerator } = await line.ready.catch(async (thrown: unknown) => {
+    await stop({ keep: true });
+    throw new Error(`no lab; its logs are kept in ${dir}`, { cause: thrown });
+  });
   return {
-    ...{ dir, accelerator, ramdiskDir: artefacts.ramdiskDir },
+    ...{ dir, accelerator, ramdiskDir: artefacts.ramdiskDir, stop },
     api: createApiClient({ baseUrl: `http://127.0.0.1:${forward.port}`, token }),
     ask: (operation, argument) => line.ask(operation, argument) as never,
     bootLog: () => parseBootLog(readFileSync(join(dir, 'lpmos-regional-daemon.log'), 'utf8')),
-    async stop({ keep }) {
-      await line.end();
-      await forward.close();
-      if (!keep) rmSync(dir, { recursive: true, force: true });
-    },
   };
 }
 

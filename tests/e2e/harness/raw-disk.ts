@@ -85,11 +85,13 @@ export interface InstalledRoot {
 
 /** The root file system of an installed disk. The machine lost its power, so what it wrote last is in the journal only. */
 export async function openInstalledRoot(disk: string): Promise<InstalledRoot> {
-  const copy = `${disk}.copy`;
-  await runCommand('cp', ['--sparse=always', disk, copy]);
-  const place = `${copy}?offset=${(await rootSector(copy)) * SECTOR_BYTES}`;
-  await runCommand('e2fsck', ['-y', '-E', 'journal_only', place]);
-  const ask = (request: string): Promise<string> => runCommand('debugfs', ['-R', request, place]);
+  const { start, size } = await rootPartition(disk);
+  const copy = `${disk}.root`;
+  const [skip, count] = [start * SECTOR_BYTES, size * SECTOR_BYTES];
+  const place = [`skip=${skip}`, `count=${count}`, 'iflag=skip_bytes,count_bytes', 'bs=1M', 'conv=sparse'];
+  await runCommand('dd', [`if=${disk}`, `of=${copy}`, ...place, 'status=none']);
+  await runCommand('e2fsck', ['-y', '-E', 'journal_only', copy]);
+  const ask = (request: string): Promise<string> => runCommand('debugfs', ['-R', request, copy]);
   return {
     async read(path) {
       const facts = await ask(`stat ${path}`);
@@ -101,12 +103,12 @@ export async function openInstalledRoot(disk: string): Promise<InstalledRoot> {
   };
 }
 
-async function rootSector(path: string): Promise<number> {
+async function rootPartition(path: string): Promise<{ readonly start: number; readonly size: number }> {
   const text = await runCommand('sfdisk', ['--json', path]);
   const { partitiontable } = JSON.parse(text) as {
-    partitiontable: { partitions: { name?: string; start: number }[] };
+    partitiontable: { partitions: { name?: string; start: number; size: number }[] };
   };
   const root = partitiontable.partitions.find(({ name }) => name === 'lpmos-root');
   if (root === undefined) throw new Error(`${path} has no partition lpmos-root: ${text}`);
-  return root.start;
+  return root;
 }
