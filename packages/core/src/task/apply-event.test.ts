@@ -90,6 +90,16 @@ describe('applyEvent', () => {
     expect(applyEvent(reported, { ...again, sessionId: 's2' }, stamp).kind).toBe('change');
   });
 
+  it('says what is different when a machine comes back with other hardware before approval', () => {
+    const other = { ...EXAMPLE_REPORT, memory: { total_gb: 64, dimms: [] } };
+    const changed = after(exampleTask(), ...toApproval, {
+      name: 'hardware_reported',
+      hardware: { schema_version: 1, report: other, digest: 'sha256:bb' },
+      sessionId: 's2',
+    });
+    expect(changed.timeline.at(-1)?.detail).toMatch(/^sha256:bb; memory was .*32.*, is now .*64/);
+  });
+
   it('names state and allowed states when it refuses', () => {
     const applied = applyEvent(exampleTask(), { name: 'install_started', sessionId: 's' }, stamp);
     if (applied.kind !== 'refused') throw new Error('not refused');

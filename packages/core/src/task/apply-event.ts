@@ -4,6 +4,7 @@
  */
 import { canonicalJson } from '../canonical-json';
 import { LpmosError } from '../errors';
+import { hardwareDifferences } from '../machine/hardware';
 import { isoTime } from '../ports/clock';
 import { statusRow, TASK_STATUSES } from './status';
 import type { TaskStatus } from './status';
@@ -104,6 +105,9 @@ export function firstRun(nowMs: number): TaskRun {
   return { schema_version: 1, attempt: 0, ...stateTimes('pending', nowMs) };
 }
 
+/** The timeline is read by people; a server with a hundred disks must not fill it. */
+const LONGEST_DETAIL = 1000;
+
 type Documents = Pick<TaskChange, 'hardware' | 'approval' | 'grant' | 'error'>;
 
 function documentsOf(task: TaskRecord, event: TaskEvent, at: string): Documents {
@@ -169,7 +173,7 @@ function stateTimes(status: TaskStatus, nowMs: number): Pick<TaskRun, 'state_sin
 }
 
 function timelineEvent(task: TaskRecord, event: TaskEvent, to: TaskStatus, stamp: Stamp): TimelineEvent {
-  const detail = detailOf(event);
+  const detail = detailOf(task, event);
   return {
     seq: task.timeline.length,
     timestamp: isoTime(stamp.nowMs),
@@ -182,7 +186,7 @@ function timelineEvent(task: TaskRecord, event: TaskEvent, to: TaskStatus, stamp
   };
 }
 
-function detailOf(event: TaskEvent): string | undefined {
+function detailOf(task: TaskRecord, event: TaskEvent): string | undefined {
   switch (event.name) {
     case 'preparation_blocked':
     case 'rejected':
@@ -195,7 +199,7 @@ function detailOf(event: TaskEvent): string | undefined {
     case 'host_up':
       return event.detail;
     case 'hardware_reported':
-      return event.hardware.digest;
+      return reportDetail(task.hardware, event.hardware);
     case 'approved':
       return `disk ${event.approval.disk.serial || event.approval.disk.wwn}, image ${event.approval.image_digest}`;
     case 'attempt_failed':
@@ -204,6 +208,13 @@ function detailOf(event: TaskEvent): string | undefined {
     default:
       return undefined;
   }
+}
+
+/** Whoever looked at the earlier report must be told what is different now. */
+function reportDetail(before: StoredHardware | undefined, after: StoredHardware): string {
+  if (before === undefined || before.digest === after.digest) return after.digest;
+  const differences = hardwareDifferences(before.report, after.report).join('; ');
+  return `${after.digest}; ${differences}`.slice(0, LONGEST_DETAIL);
 }
 
 /** A repeated report or an unchanged obstacle must not fill the timeline. */

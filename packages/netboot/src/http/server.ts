@@ -23,6 +23,7 @@ import { createDownloads } from './download';
 import { readRequest } from './request';
 
 export interface BootHttpLimits {
+  /** Beyond it a connection is closed unanswered, and firmware then goes to its next boot entry: more than a hall has. */
   readonly maxConnections: number;
   readonly maxHeaderBytes: number;
   /** From connect to the end of the headers: ends slow senders. */
@@ -37,7 +38,7 @@ export interface BootHttpLimits {
 }
 
 export const DEFAULT_HTTP_LIMITS: BootHttpLimits = {
-  maxConnections: 4096,
+  maxConnections: 10_000,
   maxHeaderBytes: 16 * 1024,
   headersTimeoutMs: 10_000,
   stalledMs: 30_000,
@@ -45,6 +46,9 @@ export const DEFAULT_HTTP_LIMITS: BootHttpLimits = {
   stopGraceMs: 2_000,
   busyDownloads: 256,
 };
+
+/** Machines that connect in one moment wait here; the kernel cuts it to net.core.somaxconn, which is 4096 where nobody changed it. */
+const LISTEN_BACKLOG = 4096;
 
 export interface BootHttpServerOptions {
   readonly address: string;
@@ -195,7 +199,7 @@ function listen(
     const refuse = (error: NodeJS.ErrnoException) =>
       reject(explainBindError({ service: 'HTTP boot', transport: 'TCP', address, port, error }));
     server.once('error', refuse);
-    server.listen({ host: address, port, backlog: 1024 }, () => {
+    server.listen({ host: address, port, backlog: LISTEN_BACKLOG }, () => {
       server.off('error', refuse);
       resolve({ port: (server.address() as AddressInfo).port });
     });
