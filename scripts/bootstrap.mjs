@@ -29,8 +29,7 @@ installDebianPackages([
 installNpmPackages();
 generateProtocol();
 const entry = join(root, 'scripts', task === 'test' ? 'run-tests.ts' : 'quickstart.ts');
-const tsx = join(root, 'node_modules', 'tsx', 'dist', 'cli.mjs');
-const run = spawnSync(process.execPath, [tsx, entry, ...args], { stdio: 'inherit', cwd: root });
+const run = spawnSync(process.execPath, ['--import', 'tsx', entry, ...args], { stdio: 'inherit', cwd: root });
 process.exit(run.status ?? 1);
 
 function checkNode() {

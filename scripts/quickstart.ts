@@ -51,10 +51,9 @@ async function runReal(args: QuickstartArgs, dir: string): Promise<number> {
   const socketPath = join(dir, 'api.sock');
   const forward = await forwardToNamespace({ socketPath, port: args.port });
   const inside = join(ROOT, 'scripts', 'quickstart', 'inside.ts');
-  const tsx = join(ROOT, 'node_modules', 'tsx', 'dist', 'cli.mjs');
   const settings = JSON.stringify({ args, dir, socketPath, apiPort: forward.port, artefacts });
-  const { command, args: words } = namespaceCommand([process.execPath, tsx, inside, settings]);
-  const child = spawn(command, words, { stdio: 'inherit' });
+  const { command, args: words } = namespaceCommand([process.execPath, '--import', 'tsx', inside, settings]);
+  const child = spawn(command, words, { stdio: 'inherit', cwd: ROOT });
   // Ctrl-C reaches the whole group; this process only waits for the inside to tidy up.
   let interrupted = false;
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => (interrupted = true));

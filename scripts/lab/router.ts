@@ -27,7 +27,9 @@ export function routerArguments(bridge: string): string[] {
     // Minimum interval: a machine that missed the answer to its question hears the next announcement soon.
     `--ra-param=${bridge},10,0`,
     '--log-facility=-',
-    '--user=root',
+    // Nobody else to become: in a user namespace there is one user, and one group, that may be had.
+    '--user=',
+    '--group=',
     '--pid-file=',
     '--dhcp-leasefile=/dev/null',
   ];

@@ -114,9 +114,11 @@ function failureReasons(events: ReadonlyMap<string, readonly MachineEvent[]>): s
   const counts = new Map<string, number>();
   for (const life of events.values()) {
     if (life.some(({ stage, detail }) => stage === 'kernel' && detail === 'starts')) continue;
-    const words =
-      life.findLast(({ stage }) => stage === 'firmware' || stage === 'script')?.detail ?? 'nothing';
-    const reason = words.replace(/([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|127(\.\d+){3}/g, '…').slice(0, 160);
+    const words = (life.findLast(({ stage }) => stage === 'script') ?? life.at(-2))?.detail ?? 'nothing';
+    const reason = words
+      .replace(/([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|127(\.\d+){3}/g, '…')
+      .replace(/\?\S*/g, '')
+      .slice(0, 160);
     counts.set(reason, (counts.get(reason) ?? 0) + 1);
   }
   return [...counts].sort(([, a], [, b]) => b - a).map(([reason, count]) => `${count} machines: ${reason}`);

@@ -151,6 +151,10 @@ it('D10: INIT-REBOOT is acknowledged, refused or met with silence', async () => 
     expect([typeOf(packet), at, packet.yiaddr]).toEqual([6, 'broadcast', '0.0.0.0']);
   }
   await wire.silence(reboot(newMac(), '127.0.1.9'), reboot(newMac(), '192.168.7.7'));
+  // Who renews what is not its own must hear it without the address that it may no longer use.
+  await wire.hearAt('127.0.1.248');
+  const refused = await wire.ask(wire.request({ type: 'DHCPREQUEST', mac, ciaddr: '127.0.1.248' }));
+  expect([typeOf(refused.packet), refused.at]).toEqual([6, 'broadcast']);
 });
 
 it('D11: a NAK through a relay goes to giaddr with the broadcast bit, without address and lease time', async () => {
@@ -215,6 +219,17 @@ it('D15: a reply is no longer than option 57 and the link allow', async () => {
     expect(bytes.length).toBeLessThanOrEqual(longest);
     expect([packet.file, codes(packet).includes(42)]).toEqual(['ipxe.efi', longest > 548]);
   }
+  // What must come back unchanged fills the frame, so that only the limit of the link keeps it whole on the wire.
+  const echoed: Options = [
+    ...pxe(),
+    [61, new Uint8Array(500).fill(1)],
+    [97, new Uint8Array(350).fill(2)],
+    [57, u16Option(65_280)],
+    [55, Uint8Array.of(1, 6, 42)],
+  ];
+  const full = await wire.ask(wire.request({ type: 'DHCPDISCOVER' }, echoed));
+  expect([full.bytes.length > 1100, full.bytes.length <= 1472]).toEqual([true, true]);
+  expect(codes(full.packet)).not.toContain(42);
 });
 
 it('D16: overload is read in all its forms, and used only when nothing else has room', async () => {

@@ -122,7 +122,9 @@ it('X5: the item of a boot menu comes back with its file', async () => {
     [43, unhex('470480010000ff')],
   ];
   expect(await chosen(bare)).toEqual(['470480010000ff', LINK.boot.scriptUrl]);
-  expect(await chosen([...pxe(), [43, unhex('4709ff')]])).toEqual(['060108ff', 'ipxe.efi']);
+  for (const wrong of ['4709ff', '4703800000ff', '470580000000ffff', '47']) {
+    expect(await chosen([...pxe(), [43, unhex(wrong)]])).toEqual(['060108ff', 'ipxe.efi']);
+  }
 });
 
 it('X6: a server that leases answers on 4011 as well, and each request once', async () => {
