@@ -25,11 +25,14 @@ describe('deploy', () => {
   it.each<[string, ConfigTable]>([
     ['control-plane.yaml', CONTROL_PLANE_CONFIG],
     ['region.yaml', REGIONAL_DAEMON_CONFIG],
-  ])('%s has only settings that exist and values that read, but for key files that are not here', (file, table) => {
-    const problems = problemsOf(table, file);
-    expect(problems.filter((problem) => !problem.includes('cannot read /'))).toEqual([]);
-    expect(problems.length).toBeGreaterThan(0);
-  });
+  ])(
+    '%s has only settings that exist and values that read, but for key files that are not here',
+    (file, table) => {
+      const problems = problemsOf(table, file);
+      expect(problems.filter((problem) => !problem.includes('cannot read /'))).toEqual([]);
+      expect(problems.length).toBeGreaterThan(0);
+    },
+  );
 
   it('grants a region exactly the range of its own tasks', () => {
     const script = execFileSync('sh', [join(DEPLOY, 'etcd-roles.sh'), 'dc1'], { encoding: 'utf8' });

@@ -137,7 +137,10 @@ async function bury({ kv, regionId, logger, signal }: ElectionOptions, past: KvE
     then: [{ op: 'delete', key: past.key }],
     otherwise: [],
   });
-  logger?.warn({ region_id: regionId, holder: past.value, outcome: outcome.kind }, 'ended our own past leadership');
+  logger?.warn(
+    { region_id: regionId, holder: past.value, outcome: outcome.kind },
+    'ended our own past leadership',
+  );
   if (outcome.kind !== 'done') await pause(RETRY_MS, signal);
 }
 

@@ -44,13 +44,11 @@ async function replay(path: string, mirror: LeaseMirror): Promise<JournalRead> {
     at += 1;
     complete = ended;
     const record = readRecord(line.toString('latin1'));
-    // A last line without its end is a write that a crash cut, even if what is there happens to be whole.
-    if (record.kind === 'lease' && ended) {
+    if (record.kind === 'lease') {
       records += 1;
       mirror.apply(record.lease);
     } else {
-      const problem = record.kind === 'unreadable' && ended ? record.problem : 'cut short';
-      await aside.add(line, `line ${at}: ${problem}`);
+      await aside.add(line, `line ${at}: ${ended ? record.problem : 'cut short'}`);
     }
   }
   const problem = aside.summary();

@@ -107,6 +107,17 @@ it('sets a torn last line aside and goes on after it', async () => {
   expect(problems).toHaveLength(1);
 });
 
+it('keeps a whole last record that lacks only its newline, and begins the next one on a line of its own', async () => {
+  await written([lease(1), lease(2)]);
+  const whole = readFileSync(path());
+  writeFileSync(path(), whole.subarray(0, whole.length - 1));
+  const journal = await open();
+  journal.append(lease(3));
+  await journal.flushed();
+  expect((await open()).leases).toEqual([lease(1), lease(2), lease(3)]);
+  expect(problems).toEqual([]);
+});
+
 it.each<[string, (line: string) => string, RegExp]>([
   ['a flipped bit', (line) => line.replace('10.77.0.2', '10.77.0.3'), /checksum does not match/],
   ['nonsense', () => '\u0000\u0001\u00ff', /no checksum/],

@@ -54,9 +54,9 @@ describe('a conversation', () => {
 
   it.each([
     [undefined, '1', /empty or of a newer protocol/],
-    [{ $case: 'log', value: { lines: [] } } as Message, '-1', /seq/],
-    [{ $case: 'log', value: { lines: [] } } as Message, '1e3', /seq/],
-    [{ $case: 'log', value: { lines: [] } } as Message, '9'.repeat(30), /seq/],
+    [{ $case: 'log', value: { lines: [] } }, '-1', /seq/],
+    [{ $case: 'log', value: { lines: [] } }, '1e3', /seq/],
+    [{ $case: 'log', value: { lines: [] } }, '9'.repeat(30), /seq/],
   ])('refuses %j with number %s', (message, seq, words) => {
     expect(conversation().say(message, seq)).toMatch(words);
   });
