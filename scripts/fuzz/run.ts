@@ -2,14 +2,12 @@
  * `tsx scripts/fuzz/run.ts [TARGET…] [--packets N] [--seed S]`: fuzzes the boot servers at their sockets, one target after the other.
  * Without names all of them, a million packets each. Ends with 1 when a target has a fault; the line says how to repeat it.
  */
-import { openDhcpFuzz } from './dhcp';
 import { runFuzz, type FuzzReport, type FuzzTarget } from './harness';
 import { openDhcpFuzz } from './dhcp';
 import { openHttpFuzz } from './http';
 import { openTftpFuzz } from './tftp';
 
 const TARGETS: Readonly<Record<string, () => Promise<FuzzTarget>>> = {
-  dhcp: openDhcpFuzz,
   dhcp: openDhcpFuzz,
   tftp: openTftpFuzz,
   http: openHttpFuzz,

@@ -79,6 +79,8 @@ function bootServicesOf(
     loaders: parts.loaders,
     ramdiskDir: config.ramdiskDir,
     imagesDir: config.imagesDir,
+    stateDir: config.stateDir,
+    logger,
     siteInitramfs: siteInitramfs({
       caPem: config.agentCa.text,
       grantPublicKeyPem: config.grantPublicKey.text,

@@ -9,6 +9,7 @@ import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
 import type { DatagramPort, Endpoint } from './datagram-port';
 import { isHostOf, readIpv4 } from './ipv4';
+import { isKnownPeer } from './known-peer';
 import type { Lease } from './lease-table';
 import { LeaseTable } from './lease-table';
 import type { DhcpLink, LinkPlan } from './link';
@@ -48,6 +49,8 @@ export interface DhcpServer {
   /** Every record, expired ones included. */
   leases(): readonly Lease[];
   leaseOf(mac: MacAddress): Lease | undefined;
+  /** Whether a peer is a machine of this link, to which other boot servers may answer; see known-peer.ts. */
+  knows(address: string): boolean;
 }
 
 /** @throws LpmosError `invalid_argument` with every problem of the link. */
@@ -75,6 +78,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     ...ports,
     leases: () => table.all(),
     leaseOf: (mac) => table.ofMac(mac),
+    knows: (address) => isKnownPeer({ plan, table, nowMs: clock.nowMs() }, address),
   };
 }
 

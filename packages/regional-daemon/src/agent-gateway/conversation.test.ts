@@ -52,7 +52,7 @@ describe('a conversation', () => {
     expect(facts()?.cancelObeyed).toBeUndefined();
   });
 
-  it.each([
+  it.each<[Message | undefined, string, RegExp]>([
     [undefined, '1', /empty or of a newer protocol/],
     [{ $case: 'log', value: { lines: [] } }, '-1', /seq/],
     [{ $case: 'log', value: { lines: [] } }, '1e3', /seq/],
