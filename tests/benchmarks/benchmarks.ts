@@ -1,4 +1,5 @@
 /** Every benchmark, in the order of the page. */
+import { bootStorm } from './boot-storm';
 import { bootTime } from './boot-time';
 import { cliHelp } from './cli-help';
 import { etcdFootprint } from './etcd-footprint';
@@ -21,10 +22,11 @@ export const BENCHMARKS: readonly Benchmark[] = [
   etcdFootprint,
   taskList,
   fleet,
+  bootStorm,
   netbootTftp,
   netbootHttp,
   netbootDhcp,
 ];
 
-/** Minutes of QEMU each; only by name or with --all. */
-export const SLOW: readonly string[] = ['boot-time', 'install-memory'];
+/** Minutes each; only by name or with --all. */
+export const SLOW: readonly string[] = ['boot-time', 'install-memory', 'boot-storm'];

@@ -95,10 +95,14 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
   }
 }
 
-/** Locally administered addresses, in a row: 02, three bytes of the seed, the number of the machine. */
+/** A machine's further ports have the addresses after its first; no two machines may share one. */
+const PORTS_PER_MACHINE = 16;
+
+/** Locally administered addresses: 02, two bytes of the seed, the number of the machine with room for its ports. */
 export function fleetMac(seed: number, index: number): MacAddress {
-  const digits = ((seed >>> 0) % 2 ** 24).toString(16).padStart(6, '0') + index.toString(16).padStart(4, '0');
-  return parseMacAddress(`02${digits}`);
+  const ofSeed = ((seed >>> 0) % 2 ** 16).toString(16).padStart(4, '0');
+  const ofMachine = (index * PORTS_PER_MACHINE).toString(16).padStart(6, '0');
+  return parseMacAddress(`02${ofSeed}${ofMachine}`);
 }
 
 function macsOf(options: FleetOptions): MacAddress[] {
