@@ -38,7 +38,7 @@ export interface FuzzReport extends FuzzSettings {
 /** Few enough for the kernel's socket buffers to hold them all: a dropped packet tests nothing. */
 const BATCH = 50;
 const GOOD_CLIENT_EVERY = 1000;
-/** RELIABILITY of a boot storm: other machines wait for this loop. */
+/** A boot storm: other machines wait for this loop. */
 export const MAX_STALL_MS = 100;
 /** A collection costs tens of milliseconds: some samples are enough to see a slope. */
 const MEMORY_SAMPLES = 15;

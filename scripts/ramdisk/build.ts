@@ -1,7 +1,7 @@
 /**
  * Builds the boot ramdisk: Debian's generic kernel, and an initramfs with drivers, busybox, Node and the boot agent.
  * It is the same for every site; what belongs to a site (the region's CA, the grant key) is a second initramfs that the
- * regional daemon appends. DESIGN.md §5 "Two initramfs".
+ * regional daemon appends. See docs/architecture.md.
  * Invariant: same inputs, same bytes; and a finished folder is complete, because its manifest is written last.
  */
 import { mkdir, mkdtemp, readFile, rename, rm, stat, truncate, writeFile } from 'node:fs/promises';

@@ -1,5 +1,5 @@
 /**
- * The judge of a site: reads everything that is in etcd and the disks of the machines, and says what must not be (DESIGN section 6, rules
+ * The judge of a site: reads everything that is in etcd and the disks of the machines, and says what must not be (docs/architecture.md, "What must never happen", rules
  * 1 to 5 and 12). It believes no program: it parses the raw values itself and walks every timeline along core's table.
  * Pure; the tests hand it the entries and the disks, and it has a test of its own with planted violations.
  */

@@ -1,6 +1,6 @@
 /**
  * A whole installation over real sockets: gRPC with TLS, HTTP with broken connections, a file as the disk, ext4 mounted by loop.
- * What it proves of DESIGN.md §6: no byte on a disk without a live grant for this task, hardware, disk and image.
+ * What it proves of "What must never happen" (docs/architecture.md): no byte on a disk without a live grant for this task, hardware, disk and image.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';

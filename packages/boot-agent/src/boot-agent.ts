@@ -1,6 +1,6 @@
 /**
  * The composition root of the boot agent: configuration, hardware, console, session, installation, reboot.
- * Everything of the world comes in through the options, so that a whole life runs in a test. DESIGN.md §5.
+ * Everything of the world comes in through the options, so that a whole life runs in a test. See docs/architecture.md.
  * Invariant: it ends only with a reboot asked for (0), or before it did anything (the other codes).
  */
 import { hardwareFailure, configFailure, EXIT } from './exit-codes';

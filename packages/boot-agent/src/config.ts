@@ -1,6 +1,6 @@
 /**
  * What the agent is told before it speaks to anyone: the kernel command line and the site's files in the second initramfs.
- * One typed configuration, or all problems at once. DESIGN.md §5 "Two initramfs".
+ * One typed configuration, or all problems at once. See docs/architecture.md.
  * Invariant: an agent without a complete configuration starts nothing; it certainly never touches a disk.
  */
 import { createPublicKey, X509Certificate } from 'node:crypto';

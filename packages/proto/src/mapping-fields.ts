@@ -1,6 +1,6 @@
 /**
  * Reading untrusted wire values field by field: every problem is collected under its path, nothing is thrown.
- * Responsible for bounds, closed sets and text; what a hardware report looks like is mapping.ts. DESIGN.md §6 row 10.
+ * Responsible for bounds, closed sets and text; what a hardware report looks like is mapping.ts. See docs/architecture.md.
  * Invariant: what these functions return is bounded and printable, whatever was sent.
  */
 import type { FieldProblem } from '@lpmos/core';

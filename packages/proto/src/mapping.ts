@@ -1,7 +1,7 @@
 /**
  * The one mapping of hardware reports between the wire and the domain. To the wire it cannot fail; from the wire it is total:
  * a report, or every problem with its path. Hardware data is text of an attacker, so all of it is bounded and made printable.
- * Not here: the digest (core) and what a report means. DESIGN.md §3 "proto", §7 gRPC.
+ * Not here: the digest (core) and what a report means. See docs/architecture.md.
  * Invariant: hardwareFromWire(hardwareToWire(r)) is r for every r that itself came from hardwareFromWire.
  */
 import { MAC_RULE, readMacAddress } from '@lpmos/core';

@@ -1,7 +1,7 @@
 /**
  * The one door to a disk: a grant becomes a VerifiedGrant here, after signature (ES256, the key of the site files), issuer,
  * audience, shape of the claims and core's check against hardware collected at this moment. virtual-disk.ts takes nothing else.
- * Expiry is judged by core with the region's time: a machine's own clock may have lost its battery (DESIGN section 5).
+ * Expiry is judged by core with the region's time: a machine's own clock may have lost its battery (docs/architecture.md).
  */
 import { checkGrant, GRANT_ALGORITHM, GRANT_AUDIENCE, GRANT_ISSUER } from '@lpmos/core';
 import type { Disk, FailureClass, GrantClaims, GrantRefusal, GrantSituation } from '@lpmos/core';

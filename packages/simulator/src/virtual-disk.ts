@@ -1,5 +1,5 @@
 /**
- * A disk that remembers everything that was done to it. Invariant (DESIGN section 6, rules 1 and 2): no byte changes without a
+ * A disk that remembers everything that was done to it. Invariant (docs/architecture.md, "What must never happen", rules 1 and 2): no byte changes without a
  * VerifiedGrant for this disk, never more starts than the grant's budget, and never again for a task whose success the region knows.
  * A breach throws and stays in `violations`, so that a run which swallowed the error is still found out.
  */

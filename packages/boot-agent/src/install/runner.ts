@@ -1,6 +1,6 @@
 /**
  * One installation from order to outcome: verify the grant against hardware probed now, write the image, read it back, personalise.
- * It reports phases; it does not talk to the region (session/) nor reboot. DESIGN.md §5, §6 row 1.
+ * It reports phases; it does not talk to the region (session/) nor reboot. See docs/architecture.md.
  * Invariant: no byte goes to a disk before verifyGrant returned it, and the outcome always says whether one did.
  */
 import { createHash } from 'node:crypto';

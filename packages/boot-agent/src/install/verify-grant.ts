@@ -1,6 +1,6 @@
 /**
  * The gate before every write: the grant's signature with the key inside the ramdisk, its claims as values, then core's checkGrant
- * against hardware probed just now. DESIGN.md §5 "Approval and grant", §6 row 1.
+ * against hardware probed just now. See docs/architecture.md.
  * Invariant: there is no other way to a Disk that may be written than through `verifyGrant`.
  */
 import type { KeyObject } from 'node:crypto';

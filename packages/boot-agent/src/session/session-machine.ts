@@ -1,6 +1,6 @@
 /**
  * The session of an agent with its region as one pure step: (state, input) → (state, effects). Dialling, timers and disks are
- * session-loop.ts. DESIGN.md §7 gRPC.
+ * session-loop.ts. See docs/architecture.md.
  * Invariants: an outcome is repeated until it is acknowledged; at most one installation runs and no attempt runs twice;
  * a broken link changes nothing but the link; a session that may do no more leads to a reboot, which asks for a fresh ticket.
  */

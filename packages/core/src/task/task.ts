@@ -1,5 +1,5 @@
 /**
- * What a task is: the documents that hang under its id, each owned as DESIGN says. These are values; store assembles and writes them.
+ * What a task is: the documents that hang under its id, each with its owner (docs/architecture.md). These are values; store assembles and writes them.
  * `version` changes with every transition and with nothing else: it is the guard of every write and the ETag of the API.
  */
 import type { DiskIdentity } from '../machine/disk-selector';

@@ -23,7 +23,7 @@ import { createLossyKv } from './lossy-kv';
 import type { LossyKv } from './lossy-kv';
 
 const RACERS = 16;
-/** What DESIGN allows a finished task with hardware to take. */
+/** What the design allows a finished task with hardware to take. */
 const TASK_BYTES_LIMIT = 20 * 1024;
 
 export function describeTaskStore(open: OpenStore): void {
