@@ -9,15 +9,34 @@ import { join } from 'node:path';
 import { runCommand } from './run-command';
 
 export const DEBIAN_CODENAME = 'bookworm';
-/** Named for people: what every installed machine uses as its own source of packages. */
-export const PUBLIC_SOURCES = [
-  `deb http://archive.invalid/debian ${DEBIAN_CODENAME} main`,
-  `deb http://archive.invalid/debian ${DEBIAN_CODENAME}-updates main`,
-  `deb http://archive.invalid/debian-security ${DEBIAN_CODENAME}-security main`,
-] as const;
+const BOOTSTRAP = '/usr/bin/mmdebstrap';
 
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const UPDATE_TIMEOUT_MS = 5 * 60_000;
+
+/**
+ * Debian's public archive as one-line sources: what every installed machine uses, and what a host asks that is no Debian 12 itself.
+ * Its addresses are those that the bootstrap program uses when nobody names a mirror, so that they age with Debian and not with us.
+ * @throws Error that says which package is missing.
+ */
+export function publicSources(): string[] {
+  const program = existsSync(BOOTSTRAP) ? readFileSync(BOOTSTRAP, 'utf8') : '';
+  const mirror = /\$mirror\s*=\s*'(https?:[^']+\/debian)'/.exec(program)?.[1];
+  const security = /\$secmirror\s*=\s*'(https?:[^']+\/debian-security)'/.exec(program)?.[1];
+  if (mirror === undefined || security === undefined) {
+    throw new Error(`${BOOTSTRAP} does not tell Debian's public archive: install the package mmdebstrap`);
+  }
+  return [
+    `deb ${mirror} ${DEBIAN_CODENAME} main`,
+    `deb ${mirror} ${DEBIAN_CODENAME}-updates main`,
+    `deb ${security} ${DEBIAN_CODENAME}-security main`,
+  ];
+}
+
+/** Host names in one-line sources. */
+export function hostsOf(sources: readonly string[]): string[] {
+  return sources.flatMap((line) => /https?:\/\/([^/\s]+)/.exec(line)?.[1] ?? []);
+}
 
 export interface AptState {
   /** Options to put before every apt-get or apt-cache command. */
@@ -82,7 +101,7 @@ async function privateState(cacheDir: string): Promise<AptState> {
   }
   await mkdir(join(lists, 'partial'), { recursive: true });
   await mkdir(join(root, 'archives', 'partial'), { recursive: true });
-  const sources = PUBLIC_SOURCES.map((line) => line.replace('deb ', `deb [signed-by=${KEYRING}] `));
+  const sources = publicSources().map((line) => line.replace('deb ', `deb [signed-by=${KEYRING}] `));
   await writeFile(join(root, 'sources.list'), `${sources.join('\n')}\n`);
   await writeFile(join(root, 'status'), '');
   const settings = {

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { aptState, DEBIAN_CODENAME } from '../apt-state';
+import { aptState, DEBIAN_CODENAME, hostsOf, publicSources } from '../apt-state';
 import { fetchPackages, kernelPackageName, type DebianPackage } from '../debian-packages';
 import { digestOfFolder, digestOfInputs, readJsonFile, sha256OfFile } from '../file-digest';
 import { BOOT_LOADER_PACKAGES, makeBiosStages, makeEfiPartition, unpackBootLoaders } from './boot-loaders';
@@ -35,7 +35,6 @@ const FILE = 'debian-12.raw.gz';
 const STAMP = '.input-digest.json';
 /** Level 9 saves 1 % over 6 and takes three times as long. */
 const GZIP_LEVEL = 6;
-const PUBLIC_HOST = 'archive.invalid';
 
 async function inputDigest(packages: readonly DebianPackage[], cacheDir: string): Promise<string> {
   const kernel = await kernelPackageName(cacheDir);
@@ -88,10 +87,10 @@ async function compress(from: string, to: string): Promise<{ rawSha256: string; 
 /** Names of this machine and of its mirrors, as far as they are not everybody's. */
 async function buildMachineWords(cacheDir: string, workDir: string): Promise<string[]> {
   const { sources } = await aptState(cacheDir);
-  const mirrors = sources.map((line) => /https?:\/\/([^/\s]+)/.exec(line)?.[1] ?? '');
   // A host called "debian" or "localhost" is no secret and would be found everywhere.
   const host = /\d|-/.test(hostname()) ? [hostname()] : [];
-  const words = [...mirrors, ...host, workDir].filter((word) => word !== '' && word !== PUBLIC_HOST);
+  const everybodys = hostsOf(publicSources());
+  const words = [...hostsOf(sources), ...host, workDir].filter((word) => !everybodys.includes(word));
   return [...new Set(words)];
 }
 

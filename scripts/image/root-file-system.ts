@@ -6,7 +6,7 @@
 import { chmod, cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { aptState, DEBIAN_CODENAME, PUBLIC_SOURCES } from '../apt-state';
+import { aptState, DEBIAN_CODENAME, publicSources } from '../apt-state';
 import { moduleNames } from '../ramdisk/modules';
 import { runCommand } from '../run-command';
 
@@ -91,7 +91,7 @@ async function writeOverlay(folder: string): Promise<void> {
   const names = ['virtio_pci', ...moduleNames('disk', 'file-system')].join('\n');
   await writeFile(join(folder, 'usr/lib/lpmos/initramfs-modules'), `${names}\n`);
   await mkdir(join(folder, 'etc/apt'), { recursive: true });
-  await writeFile(join(folder, 'etc/apt/sources.list'), `${PUBLIC_SOURCES.join('\n')}\n`);
+  await writeFile(join(folder, 'etc/apt/sources.list'), `${publicSources().join('\n')}\n`);
 }
 
 /** Arguments of the bootstrap; the settings of initramfs-tools come first, so that it does its slow work once. */
