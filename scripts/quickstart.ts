@@ -8,6 +8,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { buildPrograms } from './build';
 import { buildMachineArtefacts } from './quickstart/artefacts';
+import { INTERRUPTED } from './quickstart/command-line';
 import { parseQuickstartArgs, QUICKSTART_HELP } from './quickstart/arguments';
 import type { QuickstartArgs } from './quickstart/arguments';
 import { runSimulated } from './quickstart/simulated';
@@ -33,9 +34,6 @@ async function quickstart(): Promise<number> {
   else process.stderr.write(`quickstart: the logs are kept in ${dir}\n`);
   return code;
 }
-
-/** Exit code of a program that Ctrl-C ended. */
-const INTERRUPTED = 130;
 
 async function runReal(args: QuickstartArgs, dir: string): Promise<number> {
   const problem = checkNamespace();

@@ -2,6 +2,9 @@
 import { spawn } from 'node:child_process';
 import { programPath } from '../build';
 
+/** Exit code of a program that Ctrl-C ended. */
+export const INTERRUPTED = 130;
+
 export interface CommandLine {
   /** Shows the command, runs it on this terminal. @returns its exit code */
   show(...words: string[]): Promise<number>;

@@ -17,7 +17,7 @@ import type { Stack } from '../stack/stack';
 import { signToken } from '../stack/token';
 import type { QuickstartArgs } from './arguments';
 import type { MachineArtefacts } from './artefacts';
-import { createCommandLine } from './command-line';
+import { createCommandLine, INTERRUPTED } from './command-line';
 import type { CommandLine } from './command-line';
 import { LAB_LINK, LAB_MACHINE } from './lab-site';
 import { markOfLogLine, renderPhases } from './phases';
@@ -134,6 +134,7 @@ async function life(settings: InsideSettings, parts: LifeParts): Promise<number>
   died.catch(() => undefined);
   const step = async (...words: string[]): Promise<void> => {
     const code = await Promise.race([cli.show(...words), died]);
+    if (code === INTERRUPTED) process.exit(INTERRUPTED);
     if (code !== 0) throw new Error(`lpmos ${words.join(' ')} ended with ${code}`);
   };
   await step('task', 'watch', '@latest', '--until', 'pending_approval');
@@ -184,5 +185,5 @@ void Promise.race([run(settings), interruption()]).then(
 /** A Ctrl-C in the middle: every child is in this PID namespace and ends with this process, its first one. */
 async function interruption(): Promise<number> {
   await untilInterrupted();
-  return 130;
+  return INTERRUPTED;
 }

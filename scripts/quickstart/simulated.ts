@@ -15,7 +15,7 @@ import { startStack } from '../stack/stack';
 import type { Stack } from '../stack/stack';
 import { signToken } from '../stack/token';
 import type { QuickstartArgs } from './arguments';
-import { createCommandLine } from './command-line';
+import { createCommandLine, INTERRUPTED } from './command-line';
 import { createSteps } from './steps';
 
 const IMAGE_BYTES = 16 * 1024 * 1024;
@@ -95,6 +95,7 @@ async function lives(options: LivesOptions): Promise<number> {
     if (signal.aborted) break;
     const words = ['task', 'approve', id, ...(args.yes ? ['--yes'] : [])];
     const code = args.machines > 3 ? await approveQuietly(stack, id) : await cli.show(...words);
+    if (code === INTERRUPTED) return INTERRUPTED;
     if (code !== 0) throw new Error(`lpmos ${words.join(' ')} ended with ${code}`);
   }
   return report(await fleet, cli, signal);
@@ -117,7 +118,7 @@ async function report(
   process.stdout.write(
     `\n${up} of ${result.outcomes.length} machines run from their disks; writes without permission: ${result.violations.length}\n`,
   );
-  if (signal.aborted) return 130;
+  if (signal.aborted) return INTERRUPTED;
   return up === result.outcomes.length && result.violations.length === 0 ? 0 : 1;
 }
 
