@@ -234,7 +234,9 @@ describeWhen(missingForLab())('the first machine', () => {
         const second = await untilReported(taskId, 2);
         expect(second.status).toBe('pending_approval');
         expect(second.hardware_digest).not.toBe(first.hardware_digest);
-        expect(second.timeline.at(-1)?.detail).toBe(second.hardware_digest);
+        const { detail } = second.timeline.at(-1) ?? {};
+        expect(detail).toContain(second.hardware_digest);
+        expect(detail).toMatch(/; memory was .*0\.5.*, is now .*0\.75/);
         const late = lab.api.approveTask(taskId, { approved: true }, { ifVersion: first.version });
         await expect(late).rejects.toMatchObject({ code: 'stale' });
       },
