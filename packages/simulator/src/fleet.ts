@@ -3,6 +3,7 @@
  * that breaks does not stop the others; its end is counted like any other.
  * Times are of this process and its load: for comparing runs, not for promises.
  */
+import { setMaxListeners } from 'node:events';
 import { sleep } from '@lpmos/runtime';
 import type { MacAddress } from '@lpmos/core';
 import { parseMacAddress } from '@lpmos/core';
@@ -79,6 +80,8 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
     }),
   );
   const allOff = (): void => machines.forEach((machine) => void machine.powerOff());
+  // Every waiting machine listens to it, which is no leak.
+  setMaxListeners(machines.length + MORE_LISTENERS, options.signal);
   options.signal.addEventListener('abort', allOff, { once: true });
   try {
     const outcomes = await lifeOfAll(machines, options);
@@ -94,6 +97,9 @@ export async function runFleet(options: FleetOptions): Promise<FleetResult> {
     await relay.close();
   }
 }
+
+/** The fleet's own, and its owner's. */
+const MORE_LISTENERS = 10;
 
 /** A machine's further ports have the addresses after its first; no two machines may share one. */
 const PORTS_PER_MACHINE = 16;
