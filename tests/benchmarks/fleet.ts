@@ -26,6 +26,7 @@ async function storm(seed: number): Promise<Round> {
       (await stack.api.listTasks({ statuses: [status], limit: MACHINES })).tasks.length === ids.length;
     await until('all tasks prepared', () => ready('ready'), DEADLINE_MS);
     const stop = new AbortController();
+    const opened = new Set<string>();
     const cpuBefore = cpuSeconds(stack.daemon.pid);
     const fleet = runFleet({
       machines: MACHINES,
@@ -39,9 +40,14 @@ async function storm(seed: number): Promise<Round> {
       staggerMs: 0,
       concurrency: MACHINES,
       signal: stop.signal,
+      onEvent: (mac, { detail }) => {
+        if (detail === 'session opened') opened.add(mac);
+      },
     });
     fleet.catch(() => undefined);
-    await until('all reports', () => ready('pending_approval'), DEADLINE_MS, 200);
+    // An agent sends its report behind its hello: the region may have stored it before the machine has read its welcome.
+    const all = async (): Promise<boolean> => opened.size === MACHINES && (await ready('pending_approval'));
+    await until('all reports', all, DEADLINE_MS, 200);
     const daemonCpuSeconds = cpuSeconds(stack.daemon.pid) - cpuBefore;
     stop.abort();
     return { statistics: (await fleet).statistics, daemonCpuSeconds };

@@ -57,12 +57,20 @@ export const netbootTftp: Benchmark = {
   run: (context) => runInside(__filename, context),
 };
 
+/** The load asks for no lease; beside another DHCP server every host of the subnet may load. */
+const OPEN_LINK = {
+  subnet: '127.0.0.0/8',
+  mode: 'observe',
+  ports: { server: 0, client: 1068, relay: 1067 },
+};
+
 async function measureInside(context: InsideContext): Promise<BenchmarkResult> {
   const { dir } = context;
   const root = join(dir, 'loaders');
   await mkdir(root);
   await copyFile(join(LOADERS, FILE), join(root, FILE));
   const { size } = await stat(join(root, FILE));
+  const settings = { stack: { dhcpLink: OPEN_LINK } };
   return withSite(async ({ stack }) => {
     pin(stack.daemon.pid, SERVER_CORE);
     const peers: RunningChild[] = [
@@ -78,7 +86,7 @@ async function measureInside(context: InsideContext): Promise<BenchmarkResult> {
     } finally {
       for (const peer of peers) await peer.stop();
     }
-  });
+  }, settings);
 }
 
 type Samples = ReadonlyMap<(typeof CASES)[number], ReadonlyMap<string, Sample[]>>;
