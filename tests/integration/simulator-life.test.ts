@@ -147,6 +147,9 @@ describe('the way to the agent', () => {
   });
 });
 
+/** Another id for certain, whatever the last digit was. */
+const otherId = (id: string): string => id.replace(/.$/, (digit) => (digit === '0' ? '1' : '0'));
+
 describe('refusals leave the disk untouched', () => {
   const untouched = async (made: Machine): Promise<void> => {
     expect(made.disk.history()).toEqual([]);
@@ -156,7 +159,7 @@ describe('refusals leave the disk untouched', () => {
 
   const claims: [string, ScriptedRegionOptions, string][] = [
     ['foreign key', { foreignKey: true }, 'bad_signature'],
-    ['other task', { claims: (c) => ({ ...c, sub: c.sub.replace(/.$/, '0') as never }) }, 'wrong_task'],
+    ['other task', { claims: (c) => ({ ...c, sub: otherId(c.sub) as never }) }, 'wrong_task'],
     ['expired', { claims: (c) => ({ ...c, exp: c.iat - 120 }) }, 'expired'],
     ['no budget', { claims: (c) => ({ ...c, write_budget: 0 }) }, 'budget_used_up'],
     ['other image', { claims: (c) => ({ ...c, image_digest: 'sha256:00' }) }, 'wrong_image'],
