@@ -218,17 +218,20 @@ function tableFaults({ server, link }: Site): string[] {
 
 type Inbox = Awaited<ReturnType<typeof openInbox>>;
 
+/** The good client's first half: an offer. @returns the transaction that goes on. */
+async function discover(site: Site, inbox: Inbox, sender: Socket): Promise<number> {
+  const xid = inbox.nextXid();
+  const offered = inbox.answerTo(xid);
+  const ask = bootRequest({ type: 'DHCPDISCOVER', mac: GOOD.mac, xid, options: FIRMWARE });
+  sender.send(encodePacket(ask), site.port, SERVER);
+  await offered;
+  return xid;
+}
+
 /** A whole lease for a reserved machine: attackers cannot take its address, however many they are. */
 async function serveByLease(site: Site | undefined, inbox: Inbox, sender: Socket | undefined): Promise<void> {
   if (site === undefined || sender === undefined) throw new Error('nobody to ask');
-  const xid = inbox.nextXid();
-  const offered = inbox.answerTo(xid);
-  sender.send(
-    encodePacket(bootRequest({ type: 'DHCPDISCOVER', mac: GOOD.mac, xid, options: FIRMWARE })),
-    site.port,
-    SERVER,
-  );
-  await offered;
+  const xid = await discover(site, inbox, sender);
   const acknowledged = inbox.answerTo(xid);
   const options = new Map([...FIRMWARE, [50, addressOption(GOOD.address)], [54, addressOption(SERVER)]]);
   sender.send(
@@ -244,14 +247,7 @@ async function serveByLease(site: Site | undefined, inbox: Inbox, sender: Socket
 
 async function serveByProxy(site: Site | undefined, inbox: Inbox, sender: Socket | undefined): Promise<void> {
   if (site === undefined || sender === undefined) throw new Error('nobody to ask');
-  const xid = inbox.nextXid();
-  const offered = inbox.answerTo(xid);
-  sender.send(
-    encodePacket(bootRequest({ type: 'DHCPDISCOVER', mac: GOOD.mac, xid, options: FIRMWARE })),
-    site.port,
-    SERVER,
-  );
-  await offered;
+  const xid = await discover(site, inbox, sender);
   // Its own port: the boot server answers where it was asked from.
   const acknowledged = inbox.answerTo(xid);
   const ask = bootRequest({

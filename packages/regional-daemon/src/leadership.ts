@@ -8,7 +8,7 @@
  * earlier sessions count, so that two nodes that wrongly share a name do not depose each other in a circle: the second ends as deposed.
  */
 import type { Clock, Fence, RegionId } from '@lpmos/core';
-import { sleep } from '@lpmos/runtime';
+import { sleep, whenAborted } from '@lpmos/runtime';
 import type { Logger } from '@lpmos/runtime';
 import { createSession, runElection } from '@lpmos/store';
 import type { FoundLeader, Kv, Leadership } from '@lpmos/store';
@@ -81,7 +81,7 @@ export function createLeadership(options: LeadershipOptions): LeadershipKeeper {
       everLed = true;
       logger.info({ fence: held.fence.token }, 'leading the region');
       options.onLead();
-      await aborted(AbortSignal.any([held.signal, signal]));
+      await whenAborted(AbortSignal.any([held.signal, signal]));
       if (signal.aborted) await held.resign();
     } finally {
       held = undefined;
@@ -111,11 +111,4 @@ export function createLeadership(options: LeadershipOptions): LeadershipKeeper {
       return leader;
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -2,7 +2,7 @@
  * The half of the daemon that machines meet: boot servers and agent gateway, wired to each other (a script names the gateway's address, an
  * order names the boot server's) and to the planning half. Opens nothing before it is started by region-components.ts.
  */
-import { findImage } from '@lpmos/core';
+import { DEFAULT_WRITE_BUDGET, findImage } from '@lpmos/core';
 import type { Clock, TaskRecord } from '@lpmos/core';
 import type { Logger, Metrics } from '@lpmos/runtime';
 import { createAgentGateway } from './agent-gateway/gateway';
@@ -22,7 +22,6 @@ import type { UsedTickets } from './boot/used-tickets';
 import { createBootServices } from './boot-services';
 import type { BootServices } from './boot-services';
 import type { RegionalDaemonConfig } from './config';
-import { WRITE_BUDGET } from './region-planning';
 import type { RegionPlanning } from './region-planning';
 
 export interface MachineDoorsOptions {
@@ -75,7 +74,7 @@ function bootServicesOf(
     serviceAddress: config.serviceAddress,
     ports: { tftp: config.tftpPort, http: config.httpPort },
     link: config.dhcp,
-    decider: createBootDecider({ cache: planning.cache, clock, writeBudget: WRITE_BUDGET }),
+    decider: createBootDecider({ cache: planning.cache, clock, writeBudget: DEFAULT_WRITE_BUDGET }),
     loaders: parts.loaders,
     ramdiskDir: config.ramdiskDir,
     imagesDir: config.imagesDir,

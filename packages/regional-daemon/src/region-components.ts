@@ -3,7 +3,7 @@
  * leadership, and DHCP once this daemon leads. Stopping goes the other way round, so machines stop being invited before services end.
  */
 import type { Component, Logger } from '@lpmos/runtime';
-import { sleep } from '@lpmos/runtime';
+import { sleep, whenAborted } from '@lpmos/runtime';
 import type { Kv, WatchedTasks } from '@lpmos/store';
 import type { AgentGateway } from './agent-gateway/gateway';
 import type { ProgressWriter } from './agent-gateway/progress-writer';
@@ -52,7 +52,7 @@ export function regionComponents(parts: RegionParts): readonly Component[] {
 
 function storeConnection({ kv, usedTickets }: RegionParts): Component {
   return running('store connection', async (signal) => {
-    await aborted(signal);
+    await whenAborted(signal);
     usedTickets.close();
     kv.close();
   });
@@ -64,7 +64,7 @@ function taskView({ cache, logger }: RegionParts): Component {
     async start(signal) {
       const first = cache.start(signal);
       const late = AbortSignal.timeout(FIRST_LIST_MS);
-      await Promise.race([first, aborted(AbortSignal.any([late, signal]))]);
+      await Promise.race([first, whenAborted(AbortSignal.any([late, signal]))]);
       if (!cache.ready) logger.warn({}, 'the tasks could not be read yet; machines are told to wait');
       return { done: cache.done };
     },
@@ -112,7 +112,7 @@ function machineServices({ bootServices, gateway, logger }: RegionParts): Compon
         throw thrown;
       });
       const stop = async (): Promise<void> => {
-        await aborted(signal);
+        await whenAborted(signal);
         await close();
       };
       logger.info({ ports }, 'machine services are up');
@@ -165,11 +165,4 @@ async function decided(leadership: LeadershipKeeper, run: Promise<void>, signal:
 
 function running(name: string, run: (signal: AbortSignal) => Promise<void>): Component {
   return { name, start: async (signal) => ({ done: run(signal) }) };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -3,7 +3,7 @@
  * door to machines (machine-doors.ts) and decides nothing itself; the decisions are reconcile/plan.ts.
  */
 import { createHash } from 'node:crypto';
-import { regionTag } from '@lpmos/core';
+import { DEFAULT_WRITE_BUDGET, regionTag } from '@lpmos/core';
 import type { Clock, Fence, Sha256, TaskId, TaskStore } from '@lpmos/core';
 import type { Logger } from '@lpmos/runtime';
 import { createTaskStore, watchTasks } from '@lpmos/store';
@@ -43,9 +43,6 @@ export interface RegionPlanning {
   readonly sha256: Sha256;
 }
 
-/** The agent's own budget check uses the grant's number; the region spends no more than the hub's default. */
-export const WRITE_BUDGET = 3;
-
 export function createRegionPlanning({ config, kv, clock, logger }: RegionPlanningOptions): RegionPlanning {
   const sha256: Sha256 = (bytes) => createHash('sha256').update(bytes).digest();
   const cache = watchTasks({ kv, clock, logger, regionTag: regionTag(config.regionId, sha256) });
@@ -62,7 +59,9 @@ export function createRegionPlanning({ config, kv, clock, logger }: RegionPlanni
   const contacts = createContacts({ onContact: wake });
   const actor = `region:${config.regionId}`;
   const reconcile = createReconciler({
-    ...{ cache, store, fence, agents, contacts, clock, logger, actor, writeBudget: WRITE_BUDGET },
+    ...{ cache, store, fence, agents, contacts, clock, logger, actor },
+    // The agent checks the grant's own number; the region spends no more than what the hub grants.
+    writeBudget: DEFAULT_WRITE_BUDGET,
     preparation: (task) => preparationOf(task, catalogue),
   });
   const loop = createReconcileLoop({ cache, reconcile, logger });

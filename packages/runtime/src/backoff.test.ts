@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { backoffDelayMs, sleep } from './backoff';
+import { backoffDelayMs, sleep, whenAborted } from './backoff';
 
 describe('back-off', () => {
   it('doubles up to its ceiling and stays within [half, whole] of the step', () => {
@@ -30,5 +30,18 @@ describe('sleep', () => {
     stop.abort();
     await long;
     await sleep(1_000_000, stop.signal);
+  });
+});
+
+describe('whenAborted', () => {
+  it('waits for the abort, and not at all when it has come', async () => {
+    const controller = new AbortController();
+    let seen = false;
+    const waiting = whenAborted(controller.signal).then(() => (seen = true));
+    await Promise.resolve();
+    expect(seen).toBe(false);
+    controller.abort();
+    await waiting;
+    await whenAborted(controller.signal);
   });
 });

@@ -1,6 +1,6 @@
 /**
  * Waiting: exponential back-off with full jitter, and sleeps that an AbortSignal ends.
- * Pure arithmetic apart from `sleep`; randomness is passed in so that tests repeat.
+ * Pure arithmetic apart from `sleep` and `whenAborted`; randomness is passed in so that tests repeat.
  */
 
 export interface BackoffPolicy {
@@ -28,5 +28,13 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
     };
     const timer = setTimeout(done, ms);
     signal?.addEventListener('abort', done, { once: true });
+  });
+}
+
+/** Resolves when the signal aborts, at once when it has. */
+export function whenAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }

@@ -1,4 +1,4 @@
-export { backoffDelayMs, sleep } from './backoff';
+export { backoffDelayMs, sleep, whenAborted } from './backoff';
 export type { BackoffPolicy } from './backoff';
 export { createManualClock, systemClock } from './clock';
 export type { ManualClock } from './clock';

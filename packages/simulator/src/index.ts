@@ -36,6 +36,8 @@ export { createVirtualDisk, DiskViolation } from './virtual-disk';
 export type { DiskWriteRecord, DiskWriter, InstalledSystem, VirtualDisk } from './virtual-disk';
 export { isVerifiedGrant, verifyGrant } from './verify-grant';
 export type { RefusedGrant, VerifiedGrant } from './verify-grant';
+export { createSeededRandom } from './seeded-random';
+export type { SeededRandom } from './seeded-random';
 export { openRelaySocket } from './relay-socket';
 export type { RelaySocket, RelaySocketOptions } from './relay-socket';
 export { CpioError, readInitramfs } from './cpio-reader';

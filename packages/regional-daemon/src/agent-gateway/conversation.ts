@@ -23,7 +23,8 @@ export interface Speaker {
 /** Lines and characters of one log message that are kept. */
 const MOST_LOG_LINES = 200;
 const LONGEST_LOG_LINE = 500;
-const LONGEST_MESSAGE = 500;
+/** Of what a machine says in a sentence. */
+export const LONGEST_MESSAGE = 500;
 
 /** Undefined when the message was taken; otherwise why it was not. */
 export function takeMessage(
@@ -106,6 +107,6 @@ function readFailureClass(text: string): FailureClass {
 }
 
 /** Text of machines is text of strangers: bounded, and nothing that a terminal or a log would obey. */
-function printable(text: string, longest: number): string {
+export function printable(text: string, longest: number): string {
   return text.slice(0, longest).replace(/[^\x20-\x7e]/g, '?');
 }

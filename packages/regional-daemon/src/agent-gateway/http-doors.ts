@@ -10,7 +10,7 @@ import { checkInToken } from '../boot/tokens';
 import { admit } from './admission';
 import type { AdmissionOptions } from './admission';
 import type { Agents } from './agents';
-import { readHardware, takeMessage } from './conversation';
+import { LONGEST_MESSAGE, printable, readHardware, takeMessage } from './conversation';
 import type { ConversationOptions } from './conversation';
 import { readFields } from './http-fields';
 import type { FieldRules, FieldsOf } from './http-fields';
@@ -125,7 +125,10 @@ async function checkIn(options: HttpDoorOptions, token: string, fields: StatusFi
   if (readMacAddress(fields.mac_address) !== task.metadata.target_mac) {
     throw invalid('mac_address', `is not the machine of task ${taskId}`);
   }
-  await commitDirectly(options, task, { name: 'host_up', detail: printable(fields.message ?? '') });
+  await commitDirectly(options, task, {
+    name: 'host_up',
+    detail: printable(fields.message ?? '', LONGEST_MESSAGE),
+  });
   return { status: 'received' };
 }
 
@@ -174,10 +177,6 @@ function camelCased(value: unknown): unknown {
       camelCased(item),
     ]),
   );
-}
-
-function printable(text: string): string {
-  return text.slice(0, 500).replace(/[^\x20-\x7e]/g, '?');
 }
 
 function invalid(path: string, problem: string): LpmosError {

@@ -5,6 +5,7 @@
 import type { Clock, Fence, TaskCache, TaskId, TaskProgress, TaskStore } from '@lpmos/core';
 import { isoTime } from '@lpmos/core';
 import type { Logger } from '@lpmos/runtime';
+import { LOG_TAIL_BYTES } from '@lpmos/store';
 
 export interface ProgressWriter {
   progress(id: TaskId, progress: Omit<TaskProgress, 'at'>): void;
@@ -20,8 +21,6 @@ export interface ProgressWriterOptions {
   readonly clock: Clock;
   readonly logger: Logger;
 }
-
-const LOG_LIMIT = 64 * 1024;
 
 export function createProgressWriter(options: ProgressWriterOptions): ProgressWriter {
   const progressOf = new Map<TaskId, TaskProgress>();
@@ -39,7 +38,7 @@ export function createProgressWriter(options: ProgressWriterOptions): ProgressWr
       await options.store.putProgress(task, progress, fence);
     }
     if (logs !== undefined) {
-      await options.store.putLogs(task, `${task.logs ?? ''}${logs}`.slice(-LOG_LIMIT), fence);
+      await options.store.putLogs(task, `${task.logs ?? ''}${logs}`.slice(-LOG_TAIL_BYTES), fence);
     }
   };
 
@@ -49,7 +48,7 @@ export function createProgressWriter(options: ProgressWriterOptions): ProgressWr
     },
     log(id, lines) {
       const more = `${logsOf.get(id) ?? ''}${lines.map((line) => `${line}\n`).join('')}`;
-      logsOf.set(id, more.slice(-LOG_LIMIT));
+      logsOf.set(id, more.slice(-LOG_TAIL_BYTES));
     },
     async flush() {
       const ids = new Set([...progressOf.keys(), ...logsOf.keys()]);
