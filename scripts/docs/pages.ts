@@ -15,6 +15,7 @@ import { taskLifePage } from './task-life';
 import { rulesInTitles } from '../../tests/architecture/rule-titles';
 import { readTree } from '../../tests/architecture/source-tree';
 import { RULE_CHAPTERS } from '../../tests/conformance/rules';
+import { DHCP_REFERENCE_ROWS } from '../../tests/conformance/rules/dhcp-references';
 
 export function renderPages(): Page[] {
   const programs = [
@@ -29,7 +30,7 @@ export function renderPages(): Page[] {
     apiPage(),
     cliPage(),
     configurationPage(programs, hostname()),
-    conformancePage(RULE_CHAPTERS, titles),
+    conformancePage({ chapters: RULE_CHAPTERS, tests: titles, references: DHCP_REFERENCE_ROWS }),
   ];
 }
 

@@ -13,8 +13,9 @@ import {
   u16Option,
   u32Option,
 } from '@lpmos/netboot';
-import type { DhcpPacket } from '@lpmos/netboot';
+import type { DhcpPacket, Lease } from '@lpmos/netboot';
 import { itWhen } from '../integration/harness/it-when';
+import { rule } from './harness/dhcp-rule';
 import { DhcpLab } from './harness/netboot-dhcp-lab';
 import type { Options } from './harness/netboot-dhcp-wire';
 import {
@@ -44,8 +45,8 @@ const unpadded = (packet: DhcpPacket): Uint8Array => {
 const withOptions = (packet: DhcpPacket, area: readonly number[]): Uint8Array =>
   Uint8Array.from([...encodePacket(packet).subarray(0, 240), ...area]);
 
-it('D1: an OFFER copies what it must and has nothing that it must not', async () => {
-  const wire = await Wire.open();
+rule('D1: an OFFER copies what it must and has nothing that it must not', async (peer) => {
+  const wire = await peer.open();
   const request = wire.request({ type: 'DHCPDISCOVER', broadcast: true, secs: 9, giaddr: RELAY }, [
     wish('127.0.1.9'),
     [55, Uint8Array.of(1, 3, 50, 55, 57)],
@@ -63,8 +64,8 @@ it('D1: an OFFER copies what it must and has nothing that it must not', async ()
   for (const never of [50, 55, 57]) expect(codes(packet)).not.toContain(never);
 });
 
-it('D2: an ACK says what the OFFER said', async () => {
-  const wire = await Wire.open();
+rule('D2: an ACK says what the OFFER said', async (peer) => {
+  const wire = await peer.open();
   const mac = newMac();
   const offer = (await wire.ask(wire.request({ type: 'DHCPDISCOVER', mac }, pxe()))).packet;
   const chosen = [...pxe(), wish(offer.yiaddr), choose(SERVER)];
@@ -77,8 +78,8 @@ it('D2: an ACK says what the OFFER said', async () => {
   expect(said(ack)).toEqual(said(offer));
 });
 
-it('D3: option 61 comes back when it was sent, and only then', async () => {
-  const wire = await Wire.open();
+rule('D3: option 61 comes back when it was sent, and only then', async (peer) => {
+  const wire = await peer.open();
   const identifier = Uint8Array.of(0xff, 1, 2, 3, 4, 0, 1, 0, 1, 9);
   const sent = await wire.ask(wire.request({ type: 'DHCPDISCOVER' }, [[61, identifier]]));
   expect(hex(sent.packet.options.get(61))).toBe(hex(identifier));
@@ -86,16 +87,16 @@ it('D3: option 61 comes back when it was sent, and only then', async () => {
   expect(codes(unsent.packet)).not.toContain(61);
 });
 
-it('D4: option 53 is first, 255 ends the options, the message has 300 bytes', async () => {
-  const wire = await Wire.open();
+rule('D4: option 53 is first, 255 ends the options, the message has 300 bytes', async (peer) => {
+  const wire = await peer.open();
   const { bytes } = await wire.ask(wire.request({ type: 'DHCPDISCOVER' }, [[55, Uint8Array.of(1)]]));
   expect(bytes).toHaveLength(300);
   expect(hex(bytes.subarray(236, 243))).toBe('63825363350102');
   expect(hex(bytes.subarray(240))).toMatch(/^3501023604.{8}3304.{8}0104ff000000ff(?:00)+$/);
 });
 
-it('D5: messages shorter than 300 bytes are served', async () => {
-  const wire = await Wire.open();
+rule('D5: messages shorter than 300 bytes are served', async (peer) => {
+  const wire = await peer.open();
   const short = unpadded(wire.request({ type: 'DHCPDISCOVER' }));
   expect(short).toHaveLength(244);
   expect(typeOf((await wire.ask(short)).packet)).toBe(2);
@@ -103,16 +104,23 @@ it('D5: messages shorter than 300 bytes are served', async () => {
   expect(typeOf((await wire.ask(short.subarray(0, 243))).packet)).toBe(2);
 });
 
-it('D6: a client without an address is answered on the link, with the broadcast flag and without', async () => {
-  const wire = await Wire.open();
-  for (const broadcast of [true, false]) {
-    const { at, from, packet } = await wire.ask(wire.request({ type: 'DHCPDISCOVER', broadcast }));
-    expect([at, from, packet.flags]).toEqual(['broadcast', `${SERVER}:${wire.port}`, broadcast ? 0x8000 : 0]);
-  }
-});
+rule(
+  'D6: a client without an address is answered on the link, with the broadcast flag and without',
+  async (peer) => {
+    const wire = await peer.open();
+    for (const broadcast of [true, false]) {
+      const { at, from, packet } = await wire.ask(wire.request({ type: 'DHCPDISCOVER', broadcast }));
+      expect([at, from, packet.flags]).toEqual([
+        'broadcast',
+        `${SERVER}:${wire.port}`,
+        broadcast ? 0x8000 : 0,
+      ]);
+    }
+  },
+);
 
-it('D7: a renewing client is answered at ciaddr', async () => {
-  const wire = await Wire.open();
+rule('D7: a renewing client is answered at ciaddr', async (peer) => {
+  const wire = await peer.open();
   const mac = newMac();
   const ciaddr = await wire.lease(mac);
   await wire.hearAt(ciaddr);
@@ -120,17 +128,17 @@ it('D7: a renewing client is answered at ciaddr', async () => {
   expect([at, typeOf(packet), packet.ciaddr, packet.yiaddr]).toEqual([ciaddr, 5, ciaddr, ciaddr]);
 });
 
-it('D8: a rebinding client is answered, even by a daemon that has forgotten it', async () => {
-  const wire = await Wire.open();
+rule('D8: a rebinding client is answered, even by a daemon that has forgotten it', async (peer) => {
+  const wire = await peer.open();
   const [mac, ciaddr] = [newMac(), '127.0.1.77'];
   await wire.hearAt(ciaddr);
   const { at, packet } = await wire.ask(wire.request({ type: 'DHCPREQUEST', mac, ciaddr, broadcast: true }));
   expect([at, typeOf(packet), packet.yiaddr]).toEqual([ciaddr, 5, ciaddr]);
-  expect(wire.server.leaseOf(mac)).toMatchObject({ state: 'bound', address: ciaddr });
+  wire.ours((server) => expect(server.leaseOf(mac)).toMatchObject({ state: 'bound', address: ciaddr }));
 });
 
-it('D9: who takes another server’s offer hears nothing, and our address is free at once', async () => {
-  const wire = await Wire.open();
+rule('D9: who takes another server’s offer hears nothing, and our address is free at once', async (peer) => {
+  const wire = await peer.open();
   const mac = newMac();
   const { packet } = await wire.ask(wire.request({ type: 'DHCPDISCOVER', mac }, [wish('127.0.1.40')]));
   const other = [wish('127.0.0.9'), choose('127.0.0.2')];
@@ -139,8 +147,8 @@ it('D9: who takes another server’s offer hears nothing, and our address is fre
   expect([packet.yiaddr, next.packet.yiaddr]).toEqual(['127.0.1.40', '127.0.1.40']);
 });
 
-it('D10: INIT-REBOOT is acknowledged, refused or met with silence', async () => {
-  const wire = await Wire.open();
+rule('D10: INIT-REBOOT is acknowledged, refused or met with silence', async (peer) => {
+  const wire = await peer.open();
   const mac = newMac();
   const address = await wire.lease(mac);
   const reboot = (who: MacAddress, old: string): DhcpPacket =>
@@ -157,24 +165,27 @@ it('D10: INIT-REBOOT is acknowledged, refused or met with silence', async () => 
   expect([typeOf(refused.packet), refused.at]).toEqual([6, 'broadcast']);
 });
 
-it('D11: a NAK through a relay goes to giaddr with the broadcast bit, without address and lease time', async () => {
-  const wire = await Wire.open();
-  const mac = newMac();
-  await wire.lease(mac);
-  const wrong = wire.request({ type: 'DHCPREQUEST', mac, giaddr: RELAY }, [wish('192.168.7.7')]);
-  const { packet, at } = await wire.ask(wrong);
-  expect([typeOf(packet), at, packet.flags, packet.yiaddr]).toEqual([6, RELAY, 0x8000, '0.0.0.0']);
-  expect(codes(packet)).toEqual([53, 54, 56]);
-});
+rule(
+  'D11: a NAK through a relay goes to giaddr with the broadcast bit, without address and lease time',
+  async (peer) => {
+    const wire = await peer.open();
+    const mac = newMac();
+    await wire.lease(mac);
+    const wrong = wire.request({ type: 'DHCPREQUEST', mac, giaddr: RELAY }, [wish('192.168.7.7')]);
+    const { packet, at } = await wire.ask(wrong);
+    expect([typeOf(packet), at, packet.flags, packet.yiaddr]).toEqual([6, RELAY, 0x8000, '0.0.0.0']);
+    expect(codes(packet)).toEqual([53, 54, 56]);
+  },
+);
 
-it('D12: DECLINE quarantines, RELEASE frees, without a reply, and only for the holder', async () => {
-  const wire = await Wire.open();
+rule('D12: DECLINE quarantines, RELEASE frees, without a reply, and only for the holder', async (peer) => {
+  const wire = await peer.open();
   const [mac, thief] = [newMac(), newMac()];
   const address = await wire.lease(mac, [wish('127.0.1.41')]);
   await wire.silence(wire.request({ type: 'DHCPRELEASE', mac: thief, ciaddr: address }));
-  expect(wire.server.leaseOf(mac)?.state).toBe('bound');
+  wire.ours((server) => expect(server.leaseOf(mac)?.state).toBe('bound'));
   await wire.silence(wire.request({ type: 'DHCPRELEASE', mac, ciaddr: address }));
-  expect(wire.server.leaseOf(mac)).toBeUndefined();
+  wire.ours((server) => expect(server.leaseOf(mac)).toBeUndefined());
   await wire.lease(mac, [wish('127.0.1.41')]);
   await wire.silence(wire.request({ type: 'DHCPDECLINE', mac }, [wish(address)]));
   for (const who of [mac, thief]) {
@@ -183,8 +194,8 @@ it('D12: DECLINE quarantines, RELEASE frees, without a reply, and only for the h
   }
 });
 
-it('D13: INFORM is acknowledged at ciaddr without an address and a lease time', async () => {
-  const wire = await Wire.open();
+rule('D13: INFORM is acknowledged at ciaddr without an address and a lease time', async (peer) => {
+  const wire = await peer.open();
   await wire.hearAt('127.0.3.3');
   const { packet, at } = await wire.ask(wire.request({ type: 'DHCPINFORM', ciaddr: '127.0.3.3' }));
   expect([typeOf(packet), at, packet.yiaddr, packet.ciaddr]).toEqual([
@@ -194,20 +205,20 @@ it('D13: INFORM is acknowledged at ciaddr without an address and a lease time', 
     '127.0.3.3',
   ]);
   for (const never of [51, 58, 59]) expect(codes(packet)).not.toContain(never);
-  expect(wire.server.leases().map(({ address }) => address)).not.toContain('127.0.3.3');
+  wire.ours((server) => expect(server.leases().map(({ address }) => address)).not.toContain('127.0.3.3'));
 });
 
-it('D14: only what was asked for is sent, in the order of the question', async () => {
-  const wire = await Wire.open();
+rule('D14: only what was asked for is sent, in the order of the question', async (peer) => {
+  const wire = await peer.open();
   const asked = async (...list: number[]): Promise<number[]> =>
     codes((await wire.ask(wire.request({ type: 'DHCPDISCOVER' }, [[55, Uint8Array.from(list)]]))).packet);
   expect(await asked(1, 3)).toEqual([53, 54, 51, 1, 3]);
   expect(await asked(15, 252, 6, 1)).toEqual([53, 54, 51, 15, 6, 1]);
 });
 
-it('D15: a reply is no longer than option 57 and the link allow', async () => {
+rule('D15: a reply is no longer than option 57 and the link allow', async (peer) => {
   const dnsServers = Array.from({ length: 63 }, (_, n) => `127.0.4.${n}`);
-  const wire = await Wire.open({ link: { dnsServers, ntpServers: dnsServers } });
+  const wire = await peer.open({ link: { dnsServers, ntpServers: dnsServers } });
   for (const [limit, longest] of [
     [300, 548],
     [576, 548],
@@ -232,8 +243,8 @@ it('D15: a reply is no longer than option 57 and the link allow', async () => {
   expect(codes(full.packet)).not.toContain(42);
 });
 
-it('D16: overload is read in all its forms, and used only when nothing else has room', async () => {
-  const wire = await Wire.open();
+rule('D16: overload is read in all its forms, and used only when nothing else has room', async (peer) => {
+  const wire = await peer.open();
   for (const form of [1, 2, 3]) {
     const base = withOptions(wire.request({ type: 'DHCPDISCOVER' }), [52, 1, form, 53, 1, 1, 255]);
     // The wish in `file`, or in `sname` where that alone carries options; both end in 255.
@@ -249,8 +260,8 @@ it('D16: overload is read in all its forms, and used only when nothing else has 
   expect(hex(tight.packet.options.get(61))).toBe('01'.repeat(150));
 });
 
-it('D17: an option in several pieces is joined', async () => {
-  const wire = await Wire.open();
+rule('D17: an option in several pieces is joined', async (peer) => {
+  const wire = await peer.open();
   const split = (packet: DhcpPacket): Uint8Array =>
     withOptions(packet, [
       ...[53, 1, 1, 93, 1, 0, 60, 3, 0x50, 0x58, 0x45, 61, 2, 1, 2, 93, 1, 7],
@@ -260,24 +271,27 @@ it('D17: an option in several pieces is joined', async () => {
   expect([packet.file, hex(packet.options.get(61))]).toEqual(['ipxe.efi', '010203']);
 });
 
-it('D18: an option that comes twice and makes no sense joined drops the packet', async () => {
-  const wire = await Wire.open();
+rule('D18: an option that comes twice and makes no sense joined drops the packet', async (peer) => {
+  const wire = await peer.open();
   const request = wire.request({ type: 'DHCPDISCOVER' });
   await wire.silence(
     withOptions(request, [53, 1, 1, 53, 1, 1, 255]),
     withOptions(request, [53, 1, 1, 50, 4, 127, 0, 1, 9, 50, 4, 127, 0, 1, 10, 255]),
   );
-  expect(wire.reasons().slice(0, 2)).toEqual([
-    expect.stringMatching(/ignored: option 53 has 2 bytes/),
-    expect.stringMatching(/ignored: option 50 has 8 bytes/),
-  ]);
+  wire.ours(() =>
+    expect(wire.reasons().slice(0, 2)).toEqual([
+      expect.stringMatching(/ignored: option 53 has 2 bytes/),
+      expect.stringMatching(/ignored: option 50 has 8 bytes/),
+    ]),
+  );
 });
 
-it('D19: an impossible length drops the packet, with no partial effect', async () => {
-  const wire = await Wire.open();
+rule('D19: an impossible length drops the packet, with no partial effect', async (peer) => {
+  const wire = await peer.open();
   const mac = newMac();
   const address = await wire.lease(mac);
-  const before = wire.server.leases();
+  let before: readonly Lease[] = [];
+  wire.ours((server) => (before = server.leases()));
   const release = wire.request({ type: 'DHCPRELEASE', mac, ciaddr: address });
   await wire.silence(
     ...[50, 51, 54, 57, 58, 59].map((code) => withOptions(release, [53, 1, 7, code, 3, 1, 2, 3, 255])),
@@ -286,11 +300,11 @@ it('D19: an impossible length drops the packet, with no partial effect', async (
     withOptions(release, [53, 1, 7, 52, 1, 9, 255]),
     withOptions(release, [53, 0, 255]),
   );
-  expect(wire.server.leases().slice(0, before.length)).toEqual(before);
+  wire.ours((server) => expect(server.leases().slice(0, before.length)).toEqual(before));
 });
 
-it('D20: only Ethernet addresses of six bytes are served', async () => {
-  const wire = await Wire.open();
+rule('D20: only Ethernet addresses of six bytes are served', async (peer) => {
+  const wire = await peer.open();
   const bytes = encodePacket(wire.request({ type: 'DHCPDISCOVER' }));
   const changed = (at: number, value: number): Uint8Array => {
     const copy = bytes.slice();
@@ -306,8 +320,8 @@ it('D20: only Ethernet addresses of six bytes are served', async () => {
   await wire.silence(changed(28, 0x53));
 });
 
-it('D21: more than 16 hops are a loop; fewer, and secs, decide nothing', async () => {
-  const wire = await Wire.open();
+rule('D21: more than 16 hops are a loop; fewer, and secs, decide nothing', async (peer) => {
+  const wire = await peer.open();
   await wire.silence(
     wire.request({ type: 'DHCPDISCOVER', hops: 17 }),
     wire.request({ type: 'DHCPDISCOVER', hops: 255 }),
@@ -320,18 +334,21 @@ it('D21: more than 16 hops are a loop; fewer, and secs, decide nothing', async (
   }
 });
 
-it('D22: a repeated DISCOVER is offered the same address, with the same xid and with a new one', async () => {
-  const wire = await Wire.open();
-  const mac = newMac();
-  const request = wire.request({ type: 'DHCPDISCOVER', mac });
-  const given = [request, request, wire.request({ type: 'DHCPDISCOVER', mac, secs: 8 })];
-  const addresses = [];
-  for (const each of given) addresses.push((await wire.ask(each)).packet.yiaddr);
-  expect(new Set(addresses).size).toBe(1);
-});
+rule(
+  'D22: a repeated DISCOVER is offered the same address, with the same xid and with a new one',
+  async (peer) => {
+    const wire = await peer.open();
+    const mac = newMac();
+    const request = wire.request({ type: 'DHCPDISCOVER', mac });
+    const given = [request, request, wire.request({ type: 'DHCPDISCOVER', mac, secs: 8 })];
+    const addresses = [];
+    for (const each of given) addresses.push((await wire.ask(each)).packet.yiaddr);
+    expect(new Set(addresses).size).toBe(1);
+  },
+);
 
-it('D23: firmware, iPXE and system of one machine have one address', async () => {
-  const wire = await Wire.open();
+rule('D23: firmware, iPXE and system of one machine have one address', async (peer) => {
+  const wire = await peer.open();
   const mac = newMac();
   const own = [1, ...mac.split(':').map((pair) => Number.parseInt(pair, 16))];
   const stages: Options[] = [
@@ -344,8 +361,8 @@ it('D23: firmware, iPXE and system of one machine have one address', async () =>
   expect(new Set(addresses).size).toBe(1);
 });
 
-it('D24: machines with equal identifiers have different addresses', async () => {
-  const wire = await Wire.open();
+rule('D24: machines with equal identifiers have different addresses', async (peer) => {
+  const wire = await peer.open();
   const same: Options = [
     [61, Uint8Array.of(0, 1, 2)],
     [97, new Uint8Array(17)],
@@ -353,8 +370,8 @@ it('D24: machines with equal identifiers have different addresses', async () => 
   expect(await wire.lease(newMac(), same)).not.toBe(await wire.lease(newMac(), same));
 });
 
-it('D25: T1 is a half and T2 seven eighths; a wish is capped and never granted as zero', async () => {
-  const wire = await Wire.open();
+rule('D25: T1 is a half and T2 seven eighths; a wish is capped and never granted as zero', async (peer) => {
+  const wire = await peer.open();
   const times = async (seconds?: number): Promise<unknown> => {
     const asked: Options = [
       [55, Uint8Array.of(58, 59)],
@@ -369,19 +386,22 @@ it('D25: T1 is a half and T2 seven eighths; a wish is capped and never granted a
   expect(await times(0)).toEqual([60, 30, 52]);
 });
 
-it('D26: with an exhausted pool new clients hear nothing, somebody is told, and others renew', async () => {
-  const wire = await Wire.open({ link: { pool: { first: '127.0.1.1', last: '127.0.1.3' } } });
-  const macs = [newMac(), newMac(), newMac()];
-  for (const mac of macs) await wire.lease(mac);
-  await wire.silence(wire.request({ type: 'DHCPDISCOVER' }));
-  expect(wire.reasons()).toContainEqual('refused: no free address on link wire');
-  const [mac = newMac()] = macs;
-  const ciaddr = wire.server.leaseOf(mac)?.address ?? '';
-  expect(typeOf((await wire.ask(wire.request({ type: 'DHCPREQUEST', mac, ciaddr }))).packet)).toBe(5);
-});
+rule(
+  'D26: with an exhausted pool new clients hear nothing, somebody is told, and others renew',
+  async (peer) => {
+    const wire = await peer.open({ link: { pool: { first: '127.0.1.1', last: '127.0.1.3' } } });
+    const macs = [newMac(), newMac(), newMac()];
+    let ciaddr = '';
+    for (const mac of macs.toReversed()) ciaddr = await wire.lease(mac);
+    await wire.silence(wire.request({ type: 'DHCPDISCOVER' }));
+    wire.ours(() => expect(wire.reasons()).toContainEqual('refused: no free address on link wire'));
+    const [mac = newMac()] = macs;
+    expect(typeOf((await wire.ask(wire.request({ type: 'DHCPREQUEST', mac, ciaddr }))).packet)).toBe(5);
+  },
+);
 
-it('D27: under pressure an untaken offer goes to another client after ten seconds', async () => {
-  const wire = await Wire.open({ link: { pool: { first: '127.0.1.1', last: '127.0.1.1' } } });
+rule('D27: under pressure an untaken offer goes to another client after ten seconds', async (peer) => {
+  const wire = await peer.open({ link: { pool: { first: '127.0.1.1', last: '127.0.1.1' } } });
   await wire.ask(wire.request({ type: 'DHCPDISCOVER' }));
   wire.time.ms += 9_999;
   await wire.silence(wire.request({ type: 'DHCPDISCOVER' }));
@@ -389,29 +409,32 @@ it('D27: under pressure an untaken offer goes to another client after ten second
   expect(typeOf((await wire.ask(wire.request({ type: 'DHCPDISCOVER' }))).packet)).toBe(2);
 });
 
-it('D28: addresses of the network itself and reserved ones are never leased, even when asked for', async () => {
-  // The pool spans them all.
-  const pool = { first: '127.0.0.10', last: '127.0.9.255' };
-  const wire = await Wire.open({ link: { pool, router: '127.255.255.254', subnet: '127.0.0.0/8' } });
-  const taken = [
-    '127.0.0.0',
-    '127.255.255.255',
-    SERVER,
-    '127.255.255.254',
-    '127.0.0.53',
-    RELAY,
-    RESERVED.address,
-  ];
-  for (const address of taken) {
-    const offer = await wire.ask(wire.request({ type: 'DHCPDISCOVER' }, [wish(address)]));
-    expect([typeOf(offer.packet), taken.includes(offer.packet.yiaddr)]).toEqual([2, false]);
-    const select = wire.request({ type: 'DHCPREQUEST' }, [wish(address), choose(SERVER)]);
-    expect(typeOf((await wire.ask(select)).packet)).toBe(6);
-  }
-});
+rule(
+  'D28: addresses of the network itself and reserved ones are never leased, even when asked for',
+  async (peer) => {
+    // The pool spans them all.
+    const pool = { first: '127.0.0.10', last: '127.0.9.255' };
+    const wire = await peer.open({ link: { pool, router: '127.255.255.254', subnet: '127.0.0.0/8' } });
+    const taken = [
+      '127.0.0.0',
+      '127.255.255.255',
+      SERVER,
+      '127.255.255.254',
+      '127.0.0.53',
+      RELAY,
+      RESERVED.address,
+    ];
+    for (const address of taken) {
+      const offer = await wire.ask(wire.request({ type: 'DHCPDISCOVER' }, [wish(address)]));
+      expect([typeOf(offer.packet), taken.includes(offer.packet.yiaddr)]).toEqual([2, false]);
+      const select = wire.request({ type: 'DHCPREQUEST' }, [wish(address), choose(SERVER)]);
+      expect(typeOf((await wire.ask(select)).packet)).toBe(6);
+    }
+  },
+);
 
-it('D29: a wish for a free address is granted, one for another network passed over', async () => {
-  const wire = await Wire.open();
+rule('D29: a wish for a free address is granted, one for another network passed over', async (peer) => {
+  const wire = await peer.open();
   const wished = async (address: string): Promise<DhcpPacket> =>
     (await wire.ask(wire.request({ type: 'DHCPDISCOVER' }, [wish(address)]))).packet;
   expect((await wished('127.0.1.123')).yiaddr).toBe('127.0.1.123');
@@ -419,8 +442,8 @@ it('D29: a wish for a free address is granted, one for another network passed ov
   expect([typeOf(foreign), foreign.yiaddr.startsWith('127.0.1.')]).toEqual([2, true]);
 });
 
-it('D30: BOOTP and unknown message types are not served', async () => {
-  const wire = await Wire.open();
+rule('D30: BOOTP and unknown message types are not served', async (peer) => {
+  const wire = await peer.open();
   const request = wire.request({ type: 'DHCPDISCOVER' });
   await wire.silence(
     withOptions(request, [255]),
@@ -428,12 +451,15 @@ it('D30: BOOTP and unknown message types are not served', async () => {
   );
 });
 
-it('D31: replies go to the clients’ port and to the relay’s, whatever port the request came from', async () => {
-  const wire = await Wire.open();
-  // All requests of the wire come from a port that is neither; the sockets that hear have the configured ones.
-  expect((await wire.ask(wire.request({ type: 'DHCPDISCOVER' }))).at).toBe('broadcast');
-  expect((await wire.ask(wire.request({ type: 'DHCPDISCOVER', giaddr: RELAY }))).at).toBe(RELAY);
-});
+rule(
+  'D31: replies go to the clients’ port and to the relay’s, whatever port the request came from',
+  async (peer) => {
+    const wire = await peer.open();
+    // All requests of the wire come from a port that is neither; the sockets that hear have the configured ones.
+    expect((await wire.ask(wire.request({ type: 'DHCPDISCOVER' }))).at).toBe('broadcast');
+    expect((await wire.ask(wire.request({ type: 'DHCPDISCOVER', giaddr: RELAY }))).at).toBe(RELAY);
+  },
+);
 
 itWhen(DhcpLab.obstacle('udhcpc'))(
   'D32: a client on another link of the host gets nothing',
@@ -451,8 +477,8 @@ itWhen(DhcpLab.obstacle('udhcpc'))(
   90_000,
 );
 
-it('D33: a host name from the wire is neither believed nor repeated', async () => {
-  const wire = await Wire.open();
+rule('D33: a host name from the wire is neither believed nor repeated', async (peer) => {
+  const wire = await peer.open();
   const asking = (name: string): Options => [
     [12, textOption(name)],
     [81, Uint8Array.from([0, 0, 0, ...textOption(name)])],
@@ -466,8 +492,8 @@ it('D33: a host name from the wire is neither believed nor repeated', async () =
   }
 });
 
-it('D34: a unicast request for no link of ours is dropped', async () => {
-  const wire = await Wire.open();
+rule('D34: a unicast request for no link of ours is dropped', async (peer) => {
+  const wire = await peer.open();
   await wire.silence(
     wire.request({ type: 'DHCPDISCOVER', giaddr: '192.0.2.1' }),
     wire.request({ type: 'DHCPREQUEST', ciaddr: '192.0.2.9' }),
@@ -477,8 +503,8 @@ it('D34: a unicast request for no link of ours is dropped', async () => {
   );
 });
 
-it('D35: three hundred new clients at once are all offered an address of their own', async () => {
-  const wire = await Wire.open({ link: { pool: { first: '127.0.2.1', last: '127.0.4.250' } } });
+rule('D35: three hundred new clients at once are all offered an address of their own', async (peer) => {
+  const wire = await peer.open({ link: { pool: { first: '127.0.2.1', last: '127.0.4.250' } } });
   const addresses = new Set<string>();
   // Fifty at a time: the buffer of a socket holds them all.
   for (let round = 0; round < 6; round += 1) {

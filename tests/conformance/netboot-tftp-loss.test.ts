@@ -57,16 +57,22 @@ afterAll(async () => {
   );
 });
 
+interface Road {
+  readonly wire: FaultWire;
+  readonly doubles: boolean;
+}
+
 interface Boot {
   readonly booted: boolean;
   readonly attempts: number;
 }
 
 /** Tries as firmware does. @throws Error when a transfer that the client calls whole has other bytes. */
-async function boot(client: ForeignTftpClient, wire: FaultWire, copy: string): Promise<Boot> {
+async function boot(client: ForeignTftpClient, { wire, doubles }: Road, copy: string): Promise<Boot> {
+  const fetch = doubles ? (client.fetchPlainly ?? client.fetch) : client.fetch;
   for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
     const to = scratch.path(`${copy}-${attempt}`);
-    const run = await client.fetch({ address: '127.0.0.1', port: wire.port, name: 'loader.bin', to });
+    const run = await fetch({ address: '127.0.0.1', port: wire.port, name: 'loader.bin', to });
     const bytes = copyAt(to);
     if (bytes.equals(FILE)) return { booted: true, attempts: attempt };
     if (!saysFailure(run)) {
@@ -92,7 +98,9 @@ async function openNetwork(name: string, faults: WireFaults): Promise<Network> {
   const boots = clients.map((client) => {
     const copy = (index: number) => `${client.label}-${name}-${index}`.replaceAll(/[^a-z0-9]+/gi, '-');
     const all = Promise.all(
-      Array.from({ length: TRIALS }, (_none, index) => boot(client, wire, copy(index))),
+      Array.from({ length: TRIALS }, (_none, index) =>
+        boot(client, { wire, doubles: faults.duplication > 0 }, copy(index)),
+      ),
     );
     // The test that awaits it reports it; until then a failure must not count as unhandled.
     all.catch(() => undefined);

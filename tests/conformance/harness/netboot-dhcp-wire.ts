@@ -17,6 +17,8 @@ import {
   textOption,
   u16Option,
 } from '@lpmos/netboot';
+import { startDhcpReference } from './dhcp-reference';
+import type { DhcpReference, DhcpReferenceName } from './dhcp-reference';
 
 export const SERVER = '127.0.0.1';
 export const RELAY = '127.0.0.7';
@@ -26,6 +28,8 @@ const MARKED = { mac: '52:54:00:00:99:02' as MacAddress, address: '127.0.9.2' };
 /** Not ours: its decision is silent. */
 export const STRANGER = '52:54:00:00:99:03' as MacAddress;
 const ANSWER_WITHIN_MS = 10_000;
+/** Who differs by silence is waited for in vain in each run. */
+const REFERENCE_WITHIN_MS = 4_000;
 
 export const LINK: Omit<DhcpLink, 'ports'> = {
   name: 'wire',
@@ -61,6 +65,8 @@ export interface Heard {
 export type Options = readonly (readonly [number, Uint8Array])[];
 
 export interface WireOptions {
+  /** Another server in our place, told the same link. */
+  readonly against?: DhcpReferenceName;
   readonly link?: { readonly [K in keyof DhcpLink]?: DhcpLink[K] | undefined };
   readonly decision?: BootDecision;
 }
@@ -118,8 +124,14 @@ export class Wire {
     wire.clientPort = broadcast.address().port;
     await wire.hearAt(RELAY);
     await wire.hearAt(OTHER_RELAY);
+    wire.#sender = await wire.#socket('127.0.0.1', 0, 'the sender');
     await wire.#start(options);
     return wire;
+  }
+
+  /** What only our own server shows. */
+  ours(look: (server: DhcpServer) => void): void {
+    if (this.#reference === undefined) look(this.server);
   }
 
   /** Hears unicasts to an address of a client, at the clients' port. */
@@ -146,7 +158,8 @@ export class Wire {
 
   request(request: Partial<BootRequest> & Pick<BootRequest, 'type'>, options: Options = []): DhcpPacket {
     this.#xid += 1;
-    return bootRequest({ mac: newMac(), xid: this.#xid, ...request, options: new Map(options) });
+    const relayed = this.#isRelayed && request.ciaddr === undefined ? { giaddr: RELAY } : {};
+    return bootRequest({ mac: newMac(), xid: this.#xid, ...relayed, ...request, options: new Map(options) });
   }
 
   send(packet: DhcpPacket | Uint8Array, port = this.port): void {
@@ -174,7 +187,8 @@ export class Wire {
   }
 
   async next(): Promise<Heard> {
-    const deadline = performance.now() + ANSWER_WITHIN_MS;
+    const within = this.#reference === undefined ? ANSWER_WITHIN_MS : REFERENCE_WITHIN_MS;
+    const deadline = performance.now() + within;
     while (this.#inbox.length === 0) {
       const left = deadline - performance.now();
       if (left <= 0) throw new Error(`no answer; events: ${JSON.stringify(this.events.slice(-3))}`);
@@ -200,7 +214,7 @@ export class Wire {
     for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate);
     const all = [heard, ...this.#inbox.splice(0)];
     const xids = all.map(({ packet, at }) => `${packet.xid} at ${at}`);
-    expect(xids).toEqual([`${marked.xid} at broadcast`]);
+    expect(xids).toEqual([`${marked.xid} at ${this.#isRelayed ? RELAY : 'broadcast'}`]);
   }
 
   /** What has been heard and not taken, once the loop has read what the kernel holds. */
@@ -214,23 +228,27 @@ export class Wire {
   }
 
   async close(): Promise<void> {
-    await this.server.stop();
+    await (this.#reference ?? (this.server as DhcpServer | undefined))?.stop();
     this.#sockets.splice(0).forEach((socket) => socket.close());
   }
 
   #sender!: Socket;
+  #reference: DhcpReference | undefined;
+  /** Kea cannot broadcast on loopback: its clients all stand behind a relay. */
+  #isRelayed = false;
 
-  async #start({ link, decision = AGENT }: WireOptions): Promise<void> {
-    this.#sender = await this.#socket('127.0.0.1', 0, 'the sender');
+  async #start({ link, decision = AGENT, against }: WireOptions): Promise<void> {
     const { pool, ...whole } = {
       ...LINK,
       ...link,
       ports: { server: 0, client: this.clientPort, relay: this.clientPort },
     };
+    const given = { ...whole, ...(pool === undefined ? {} : { pool }) } as DhcpLink;
+    if (against !== undefined) return this.#startReference(against, given);
     const decisionOf = (mac: MacAddress): BootDecision =>
       mac === STRANGER ? { kind: 'silent', reason: 'a stranger' } : decision;
     this.server = createDhcpServer({
-      link: { ...whole, ...(pool === undefined ? {} : { pool }) } as DhcpLink,
+      link: given,
       decider: { decide: decisionOf },
       clock: { nowMs: () => this.time.ms, monotonicMs: () => this.time.ms },
       open: openUdpSocket({ serverAddress: SERVER, port: 0 }),
@@ -239,6 +257,16 @@ export class Wire {
     });
     this.port = (await this.server.start()).port;
     this.bootServerPort = this.server.bootServer()?.port ?? 0;
+  }
+
+  async #startReference(name: DhcpReferenceName, link: DhcpLink): Promise<void> {
+    this.#reference = await startDhcpReference({ name, link, clientPort: this.clientPort });
+    this.#isRelayed = name === 'kea';
+    this.port = this.#reference.port;
+    // dnsmasq answers relays at its own port.
+    for (const relay of name === 'dnsmasq' ? [RELAY, OTHER_RELAY] : []) {
+      await this.#socket(relay, this.port, relay);
+    }
   }
 
   async #socket(address: string, port: number, at: string): Promise<Socket> {

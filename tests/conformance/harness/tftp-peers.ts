@@ -20,6 +20,8 @@ export interface ForeignTftpClient {
   readonly program: string;
   readonly debianPackage: string;
   fetch(what: Fetch): Promise<ClientRun>;
+  /** For a network that doubles packets, where the client's own fault would spoil a transfer with options. */
+  fetchPlainly?(what: Fetch): Promise<ClientRun>;
 }
 
 const curl =
@@ -34,6 +36,8 @@ export const FOREIGN_TFTP_CLIENTS: readonly ForeignTftpClient[] = [
     debianPackage: 'curl',
     // It repeats a lost request after a fifth of the time to connect, which is five minutes when nothing is said.
     fetch: curl('--connect-timeout', '15'),
+    // A second OACK that comes after DATA 1 sets curl 7.88 back to block 0: it then writes a second DATA 1 again and calls the file whole.
+    fetchPlainly: curl('--connect-timeout', '15', '--tftp-no-options'),
   },
   {
     label: 'atftp',
