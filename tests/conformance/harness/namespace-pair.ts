@@ -1,5 +1,6 @@
 /** Two network namespaces joined by one cable, for tests that look at the packets. Owns and removes what it makes. Needs root. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { ip } from './ip-command';
 
 export interface NamespacePair {
   readonly server: string;
@@ -31,17 +32,17 @@ export function openNamespacePair(): NamespacePair {
   pairs += 1;
   const tag = `${process.pid % 100_000}x${pairs}`;
   const [server, client, near, device] = [`lpmos-ts${tag}`, `lpmos-tc${tag}`, `lts${tag}`, `ltc${tag}`];
-  ip('netns', 'add', server);
-  ip('netns', 'add', client);
-  ip('link', 'add', near, 'netns', server, 'type', 'veth', 'peer', 'name', device, 'netns', client);
-  ip('-n', server, 'addr', 'add', `${SERVER_ADDRESS}/24`, 'dev', near);
-  ip('-n', client, 'addr', 'add', '10.78.0.2/24', 'dev', device);
+  ip(['netns', 'add', server]);
+  ip(['netns', 'add', client]);
+  ip(['link', 'add', near, 'netns', server, 'type', 'veth', 'peer', 'name', device, 'netns', client]);
+  ip(['-n', server, 'addr', 'add', `${SERVER_ADDRESS}/24`, 'dev', near]);
+  ip(['-n', client, 'addr', 'add', '10.78.0.2/24', 'dev', device]);
   for (const [space, name] of [
     [server, near],
     [client, device],
   ] as const) {
-    ip('-n', space, 'link', 'set', name, 'up');
-    ip('-n', space, 'link', 'set', 'lo', 'up');
+    ip(['-n', space, 'link', 'set', name, 'up']);
+    ip(['-n', space, 'link', 'set', 'lo', 'up']);
   }
   const inside = (program: string, args: readonly string[]) => ['netns', 'exec', client, program, ...args];
   return {
@@ -56,9 +57,4 @@ export function openNamespacePair(): NamespacePair {
     start: (program, ...args) => spawn('ip', inside(program, args), { stdio: ['ignore', 'pipe', 'pipe'] }),
     close: () => [server, client].forEach((space) => spawnSync('ip', ['netns', 'del', space])),
   };
-}
-
-function ip(...args: readonly string[]): void {
-  const done = spawnSync('ip', args, { encoding: 'utf8', timeout: COMMAND_WITHIN_MS });
-  if (done.status !== 0) throw new Error(`ip ${args.join(' ')}: ${done.stderr}`);
 }

@@ -10,6 +10,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { DhcpLink, Lease } from '@lpmos/netboot';
+import { ip } from './ip-command';
+import { makeLossySwitch } from './lossy-switch';
+import type { LossySwitchOptions } from './lossy-switch';
 
 const SERVER_PROGRAM = resolve(__dirname, 'netboot-dhcp-server.ts');
 /** A TypeScript program starts in under two seconds on an idle machine. */
@@ -49,6 +52,8 @@ export interface LabOptions {
   readonly link?: Partial<DhcpLink>;
   /** For the one client machine; `silent` when absent. */
   readonly decision?: BootDecision['kind'];
+  /** A switch between server and clients that loses frames; without it they are joined by one wire. */
+  readonly switch?: Omit<LossySwitchOptions, 'name' | 'serverDevice' | 'serverSpace' | 'clientSpace'>;
 }
 
 let labs = 0;
@@ -57,9 +62,12 @@ export class DhcpLab {
   readonly events: SeenEvent[] = [];
   readonly folder = mkdtempSync(join(tmpdir(), 'lpmos-dhcp-'));
   readonly device: string;
+  /** Of all client machines: `device` alone, without a switch. */
+  devices: readonly string[];
   readonly #serverDevice: string;
   readonly #serverSpace: string;
   readonly #clientSpace: string;
+  readonly #switchSpace: string;
   readonly #children: ChildProcess[] = [];
   #server: ChildProcess | undefined;
   #ready = false;
@@ -70,15 +78,17 @@ export class DhcpLab {
     labs += 1;
     const tag = `${process.pid % 100_000}x${labs}`;
     this.device = `lpc${tag}`;
+    this.devices = [this.device];
     this.#serverDevice = `lps${tag}`;
     this.#serverSpace = `lpmos-s${tag}`;
     this.#clientSpace = `lpmos-c${tag}`;
+    this.#switchSpace = `lpmos-w${tag}`;
   }
 
   static async open(options: LabOptions = {}): Promise<DhcpLab> {
     const lab = new DhcpLab();
     try {
-      lab.#makeNetwork();
+      lab.#makeNetwork(options);
       await lab.#startServer(options);
       return lab;
     } catch (thrown) {
@@ -166,25 +176,31 @@ export class DhcpLab {
     const alive = children.filter((child) => child.exitCode === null && child.signalCode === null);
     for (const child of alive) child.kill('SIGKILL');
     await Promise.all(alive.map((child) => new Promise((gone) => child.once('close', gone))));
-    for (const space of [this.#serverSpace, this.#clientSpace]) spawnSync('ip', ['netns', 'del', space]);
+    const spaces = [this.#serverSpace, this.#clientSpace, this.#switchSpace];
+    for (const space of spaces) spawnSync('ip', ['netns', 'del', space]);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #makeNetwork(): void {
+  #makeNetwork(options: LabOptions): void {
     const [server, client] = [this.#serverSpace, this.#clientSpace];
     ip(['netns', 'add', server]);
     ip(['netns', 'add', client]);
-    const pair = ['link', 'add', this.#serverDevice, 'netns', server];
-    ip([...pair, 'type', 'veth', 'peer', 'name', this.device, 'netns', client]);
+    if (options.switch === undefined) {
+      const pair = ['link', 'add', this.#serverDevice, 'netns', server];
+      ip([...pair, 'type', 'veth', 'peer', 'name', this.device, 'netns', client]);
+      ip(['-n', client, 'link', 'set', this.device, 'up']);
+    } else {
+      const ends = { serverDevice: this.#serverDevice, serverSpace: server, clientSpace: client };
+      this.devices = makeLossySwitch({ name: this.#switchSpace, ...ends, ...options.switch });
+    }
     ip(['-n', server, 'addr', 'add', '10.77.0.1/24', 'dev', this.#serverDevice]);
     ip(['-n', server, 'link', 'set', this.#serverDevice, 'up']);
-    ip(['-n', client, 'link', 'set', this.device, 'up']);
     // Raw-socket clients see frames before the kernel fills in the checksum that it would leave to hardware.
     spawnSync('ip', ['netns', 'exec', server, 'ethtool', '-K', this.#serverDevice, 'tx', 'off']);
   }
 
   async #startServer({ link, decision }: LabOptions): Promise<void> {
-    const mac = this.run('cat', [`/sys/class/net/${this.device}/address`]).trim();
+    const mac = this.run('cat', [`/sys/class/net/${this.devices[0] ?? ''}/address`]).trim();
     const settings = {
       link: { ...LAB_LINK, ...link },
       decisions: decision === undefined ? {} : { [mac]: decision },
@@ -203,9 +219,4 @@ export class DhcpLab {
     if (said.event !== undefined) this.events.push(said.event);
     if (said.leases !== undefined) this.#leases = said.leases;
   }
-}
-
-function ip(args: readonly string[]): void {
-  const done = spawnSync('ip', args, { encoding: 'utf8', timeout: COMMAND_WITHIN_MS });
-  if (done.status !== 0) throw new Error(`ip ${args.join(' ')}: ${done.stderr}`);
 }
