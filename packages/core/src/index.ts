@@ -1,4 +1,6 @@
+export * from './boot/boot-record';
 export * from './boot/decide';
+export * from './boot/exit-method';
 export * from './canonical-json';
 export * from './errors';
 export * from './ids';

@@ -12,6 +12,41 @@ export interface RegionMetadata {
   readonly created_by: string;
 }
 
+/** A link as its region publishes it, so that a decision can be explained away from the region. Holds nothing secret. */
+export interface OfferedLink {
+  readonly name: string;
+  /** `server`, `proxy`, `observe` or `external`. */
+  readonly mode: string;
+  readonly subnet: string;
+  /** Where boot services answer on this link. */
+  readonly service_address: string;
+  /** `lease` or `ignore`: what a machine gets that no task names. */
+  readonly unknown_clients: string;
+  readonly pool?: { readonly first: string; readonly last: string };
+  /** TFTP names, by what the firmware can run. */
+  readonly loaders: Readonly<Record<string, string>>;
+  /** URLs for UEFI HTTP boot. */
+  readonly http_loaders?: Readonly<Record<string, string>>;
+  /** What iPXE loads, with its variables. */
+  readonly script_url: string;
+  /** Of the scripts that machines of this link get. */
+  readonly boot: OfferedBoot;
+}
+
+/** What boot scripts are made of, beside the machine and its task. */
+export interface OfferedBoot {
+  /** `http://10.77.0.1`, without a slash at the end. */
+  readonly base_url: string;
+  /** Where agents dial. */
+  readonly agent_endpoint: string;
+  readonly kernel_arguments: string;
+  readonly kernel_url: string;
+  readonly initrd_urls: readonly string[];
+  /** How often a machine asks again that cannot load its files, and after how many failures it boots its disk. */
+  readonly retry_seconds: number;
+  readonly retry_attempts: number;
+}
+
 /** Key `/lpmos/regions/{id}/client/capabilities`, written by the region's leading daemon. */
 export interface RegionCapabilities {
   readonly schema_version: 1;
@@ -19,6 +54,10 @@ export interface RegionCapabilities {
   readonly services: readonly ('dhcp' | 'tftp' | 'http' | 'agent')[];
   readonly daemon_version: string;
   readonly agent_version?: string;
+  /** Absent from daemons of before they published it. */
+  readonly links?: readonly OfferedLink[];
+  /** Of the scripts of machines on no link. */
+  readonly boot?: OfferedBoot;
 }
 
 /** A region as readers see it. Online means the 30 s heartbeat is there. */

@@ -95,6 +95,7 @@ function settingsOf(options: BootOptions, lease: DhcpLease): IpxeSettings {
     ...Object.entries(perNic).flatMap(([name, value]): [string, string][] => [
       [name, value],
       [`net0/${name}`, value],
+      [`netX/${name}`, value],
     ]),
     ['next-server', lease.nextServer],
     ['filename', lease.bootFile],

@@ -1,6 +1,6 @@
 /** `lpmos task create`: from options to the seed's request. The API checks values; here only what never reaches it is checked. */
 import type { RequestBody } from '@lpmos/api';
-import { parseMacAddress } from '@lpmos/core';
+import { BOOT_ORDERS, EXIT_METHODS, parseMacAddress } from '@lpmos/core';
 import { optionList, optionText, requiredText } from '../command';
 import type { CommandContext, CommandOptions, CommandRun } from '../command';
 import { EXIT_DONE } from '../exit-codes';
@@ -38,9 +38,34 @@ async function requestBody(context: CommandContext, options: CommandOptions): Pr
     disk_layout: disk,
     network_config: readNetwork(requiredText(options, 'network')),
     ...(hostname === undefined ? {} : { hostname }),
+    ...machineBoot(options),
     ...(keys.length === 0 ? {} : { ssh_authorized_keys: keys.flat() }),
     ...(tags.length === 0 ? {} : { tags: Object.fromEntries(tags) }),
   };
+}
+
+function machineBoot(options: CommandOptions): Pick<NewTask, 'boot'> {
+  const exitMethod = readWord(options, '--exit-method', EXIT_METHODS);
+  const order = readWord(options, '--boot-order', BOOT_ORDERS);
+  if (exitMethod === undefined && order === undefined) return {};
+  return {
+    boot: {
+      ...(exitMethod === undefined ? {} : { exit_method: exitMethod }),
+      ...(order === undefined ? {} : { order }),
+    },
+  };
+}
+
+function readWord<T extends string>(
+  options: CommandOptions,
+  flag: '--exit-method' | '--boot-order',
+  words: readonly T[],
+): T | undefined {
+  const text = optionText(options, flag === '--exit-method' ? 'exitMethod' : 'bootOrder');
+  if (text === undefined) return undefined;
+  const word = words.find((known) => known === text);
+  if (word === undefined) throw invalidOption(flag, `must be one of ${words.join(', ')}, not "${text}"`);
+  return word;
 }
 
 function readNetwork(text: string): 'dhcp' {

@@ -1,6 +1,6 @@
 /** Orders the installation of one machine: one transaction or nothing, once per Idempotency-Key. */
 import { canonicalJson, createTaskId, firstRun, hex, isoTime, LpmosError, regionTag } from '@lpmos/core';
-import type { NewTask, TaskId, TaskMetadata, TaskRecord } from '@lpmos/core';
+import type { MachineBoot, NewTask, TaskId, TaskMetadata, TaskRecord } from '@lpmos/core';
 import type { RouteInput } from '@lpmos/api';
 import { requireRegion } from '../auth/principal';
 import { createTask } from './settle-write';
@@ -49,6 +49,7 @@ function newTask(
     project: DEFAULT_PROJECT,
     ssh_authorized_keys: order.ssh_authorized_keys,
     ...(order.hostname === undefined ? {} : { hostname: order.hostname }),
+    ...(order.boot === undefined ? {} : { boot: machineBoot(order.boot) }),
   };
   return {
     metadata,
@@ -64,6 +65,13 @@ function newTask(
     ...(idempotencyKey === undefined
       ? {}
       : { idempotency: { scope: subject, key: idempotencyKey, requestDigest: digestOf(deps, order) } }),
+  };
+}
+
+function machineBoot(boot: NonNullable<TaskOrder['boot']>): MachineBoot {
+  return {
+    ...(boot.exit_method === undefined ? {} : { exit_method: boot.exit_method }),
+    ...(boot.order === undefined ? {} : { order: boot.order }),
   };
 }
 

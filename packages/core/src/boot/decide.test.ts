@@ -4,6 +4,7 @@ import { EXAMPLE_TASK_ID } from '../testing/example-task';
 import { isTerminal, TASK_STATUS_NAMES } from '../task/status';
 import { decide } from './decide';
 import type { BootTask, BootView } from './decide';
+import { EXIT_METHODS } from './exit-method';
 
 const anyTask: fc.Arbitrary<BootTask> = fc.record(
   {
@@ -49,6 +50,15 @@ describe('decide', () => {
       const task = { id: EXAMPLE_TASK_ID, status, attempt: 1, grant: { live: true } };
       expect(decide({ known: 'machine', task }).kind).toBe('local-disk');
     }
+  });
+
+  it('tells every script of a machine with a task how that machine leaves for its disk', () => {
+    fc.assert(
+      fc.property(anyTask, fc.constantFrom(...EXIT_METHODS), (task, exitMethod) => {
+        expect(decide({ known: 'machine', task: { ...task, exitMethod } })).toMatchObject({ exitMethod });
+        expect(decide({ known: 'machine', task })).not.toHaveProperty('exitMethod');
+      }),
+    );
   });
 
   it('does not mistake "cannot know" for "unknown machine"', () => {

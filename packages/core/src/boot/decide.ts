@@ -6,6 +6,7 @@
 import { assertNever } from '../errors';
 import type { TaskId } from '../ids';
 import type { TaskStatus } from '../task/status';
+import type { ExitMethod } from './exit-method';
 
 /** What the region knows of the active or last task of a machine. */
 export interface BootTask {
@@ -14,6 +15,8 @@ export interface BootTask {
   readonly attempt: number;
   /** Present once approved; `live` means unexpired and with budget left. */
   readonly grant?: { readonly live: boolean };
+  /** How this machine leaves for its disk, where the default of its firmware is wrong. */
+  readonly exitMethod?: ExitMethod;
 }
 
 /** What the region knows of a machine. */
@@ -29,12 +32,19 @@ export type BootDecision =
       readonly purpose: 'report' | 'install';
       readonly taskId: TaskId;
       readonly reason: string;
+      /** For the fail path, which ends at the disk. */
+      readonly exitMethod?: ExitMethod;
     }
-  | { readonly kind: 'local-disk'; readonly reason: string }
+  | { readonly kind: 'local-disk'; readonly reason: string; readonly exitMethod?: ExitMethod }
   /** Not ours: no answer that could change its boot. */
   | { readonly kind: 'silent'; readonly reason: string }
   /** Ask again: the region cannot know yet. */
-  | { readonly kind: 'wait'; readonly retryAfterSeconds: number; readonly reason: string };
+  | {
+      readonly kind: 'wait';
+      readonly retryAfterSeconds: number;
+      readonly reason: string;
+      readonly exitMethod?: ExitMethod;
+    };
 
 /** How soon a machine asks again while the region has no view; iPXE's own patience is longer. */
 const NO_VIEW_RETRY_SECONDS = 5;
@@ -59,15 +69,18 @@ export function decide(view: BootView): BootDecision {
 }
 
 function decideForTask(task: BootTask): BootDecision {
+  const exit = task.exitMethod === undefined ? {} : { exitMethod: task.exitMethod };
   const report = (reason: string): BootDecision => ({
     kind: 'agent',
     purpose: 'report',
     taskId: task.id,
     reason: `task ${task.id} is ${task.status}: ${reason}`,
+    ...exit,
   });
   const disk = (reason: string): BootDecision => ({
     kind: 'local-disk',
     reason: `task ${task.id} is ${task.status}: ${reason}`,
+    ...exit,
   });
   switch (task.status) {
     case 'pending':
@@ -75,6 +88,7 @@ function decideForTask(task: BootTask): BootDecision {
         kind: 'wait',
         retryAfterSeconds: NO_VIEW_RETRY_SECONDS,
         reason: `task ${task.id} is pending: the region prepares it`,
+        ...exit,
       };
     case 'ready':
     case 'booting':
@@ -89,6 +103,7 @@ function decideForTask(task: BootTask): BootDecision {
         purpose: 'install',
         taskId: task.id,
         reason: `task ${task.id} is ${task.status} with a live grant: the agent installs`,
+        ...exit,
       };
     case 'completed':
       return disk('the machine is installed');

@@ -2,6 +2,7 @@
  * What a task is: the documents that hang under its id, each with its owner (docs/architecture.md). These are values; store assembles and writes them.
  * `version` changes with every transition and with nothing else: it is the guard of every write and the ETag of the API.
  */
+import type { MachineBoot } from '../boot/exit-method';
 import type { DiskIdentity } from '../machine/disk-selector';
 import type { HardwareDigest, HardwareReport } from '../machine/hardware';
 import type { MacAddress } from '../machine/mac-address';
@@ -25,6 +26,7 @@ export interface TaskMetadata {
   readonly tags: Readonly<Record<string, string>>;
   readonly project: string;
   readonly hostname?: string;
+  readonly boot?: MachineBoot;
   readonly ssh_authorized_keys: readonly string[];
 }
 

@@ -1,7 +1,8 @@
-import type { BootDecision } from '@lpmos/core';
+import type { BootDecision, TaskId } from '@lpmos/core';
 import { bootData } from './boot-data';
 import { classifyClient } from './client';
-import { AGENT, LAB, SILENT, bytesHex, hexBytes } from './fixtures/lab';
+import { architectureType, LOADER_KEYS } from './firmware';
+import { AGENT, LAB, LOCAL_DISK, MAC, SILENT, bytesHex, hexBytes } from './fixtures/lab';
 import type { BootSources } from './link';
 import { text, u16 } from './options';
 
@@ -24,6 +25,7 @@ interface Case {
 function ask({ options, sources, decision = AGENT }: Case) {
   const map = new Map(options);
   return bootData({
+    mac: MAC,
     client: classifyClient(map),
     decision,
     sources: { ...SOURCES, ...sources },
@@ -90,6 +92,51 @@ describe('bootData', () => {
     expect(data.options.get(60)).toEqual(text('HTTPClient'));
     expect([...data.options.keys()]).toEqual([60, 67]);
     expect(ask({ options: pxe(15, 'HTTPClient') })).toMatchObject({ kind: 'none', fault: true });
+  });
+
+  it.each(LOADER_KEYS.map((key) => [key]))(
+    'serves %s by PXE and by HTTP once a site has a loader for it',
+    (key) => {
+      const sources = { loaders: { [key]: 'loader' }, httpLoaders: { [key]: 'http://10.77.0.1/loader' } };
+      const types = Array.from({ length: 41 }, (_none, type) => type);
+      const served = (vendorClass: string) =>
+        types.filter((type) => ask({ options: pxe(type, vendorClass), sources }).kind === 'boot');
+      expect(served('PXEClient')).toEqual(served('HTTPClient'));
+      expect(served('PXEClient')).toEqual(types.filter((type) => architectureType(type)?.loader === key));
+      expect(served('PXEClient').length).toBeGreaterThanOrEqual(2);
+    },
+  );
+
+  it('ends the name in option 67 with a NUL for ROMs of BIOS, which read on to the next one (P6)', () => {
+    const rom = dataFor({ options: pxe(0) });
+    expect([rom.file, hexOf(rom.options.get(67))]).toEqual([
+      'undionly.kpxe',
+      `${bytesHex(text('undionly.kpxe'))}00`,
+    ]);
+    for (const options of [pxe(7), pxe(16, 'HTTPClient'), [...pxe(0), [77, text('iPXE')] as const]]) {
+      expect(dataFor({ options }).options.get(67)?.at(-1)).not.toBe(0);
+    }
+  });
+
+  it('names the card that asks in the URL of the script, and leaves the variables of iPXE to it', () => {
+    const scriptUrl = 'http://10.77.0.1/menu.ipxe?mac={mac}&uuid=${uuid}';
+    const options = [...pxe(7), [77, text('iPXE')] as const];
+    expect(dataFor({ options, sources: { scriptUrl } }).file).toBe(
+      'http://10.77.0.1/menu.ipxe?mac=52-54-00-00-00-01&uuid=${uuid}',
+    );
+  });
+
+  it('says nothing to an installed machine whose firmware finds its disk by itself only when nobody answers', () => {
+    const decision: BootDecision = { kind: 'local-disk', reason: 'installed', exitMethod: 'silent' };
+    const agent: BootDecision = {
+      ...{ kind: 'agent', purpose: 'report', taskId: 'T' as TaskId, reason: 'ready' },
+      exitMethod: 'silent',
+    };
+    const options = pxe(7);
+    expect(ask({ options, decision })).toMatchObject({ kind: 'none', fault: false });
+    for (const other of [LOCAL_DISK, { ...decision, exitMethod: 'exit-1' } as const, agent]) {
+      expect(ask({ options, decision: other }).kind).toBe('boot');
+    }
   });
 
   it('gives iPXE the script, in both forms of its user class, and no wait for a proxy (IP1, IP3)', () => {

@@ -3,14 +3,18 @@
  * The decision comes from the region (BootDecider); here it only becomes DHCP fields. RFC 4578, PXE 2.1, UEFI HTTP boot.
  * Invariant: a machine that is not ours (`silent`) and an operating system never get a byte that could change a boot.
  */
-import type { BootDecision } from '@lpmos/core';
+import type { BootDecision, MacAddress } from '@lpmos/core';
+import { exitWay, macWithHyphens } from '@lpmos/core';
 import type { DhcpClient } from './client';
 import { architectureType } from './firmware';
+import { MAC_PLACEHOLDER } from './link';
 import type { BootSources } from './link';
 import { IPXE_SUBOPTION, OPTION } from './option-codes';
 import { subOptions, text, u8 } from './options';
 import type { DhcpOptions } from './packet';
-import { MAX_FILE } from './packet';
+import { concat, MAX_FILE } from './packet';
+import { bootStyle } from './quirks';
+import type { BootStyle } from './quirks';
 
 export interface BootData {
   readonly siaddr: string;
@@ -26,6 +30,8 @@ export type BootAnswer =
   | { readonly kind: 'none'; readonly fault: boolean; readonly reason: string };
 
 export interface BootQuestion {
+  /** Hardware address of the card that asks (`chaddr`). */
+  readonly mac: MacAddress;
   readonly client: DhcpClient;
   readonly decision: BootDecision;
   readonly sources: BootSources;
@@ -35,87 +41,71 @@ export interface BootQuestion {
 
 /** PXE discovery control, bit 3: load the named file, no menu, no multicast, no visit to port 4011 (PXE 2.1, option 43.6). */
 const DIRECT_BOOT = Uint8Array.of(6, 1, 8, 255);
+const NUL = Uint8Array.of(0);
 
 export function bootData(question: BootQuestion): BootAnswer {
   const { client, decision } = question;
   if (decision.kind === 'silent') return none('no boot data for a machine that is not ours');
   if (client.stage === 'os') return none('an operating system asks, which boots nothing');
+  if (decision.kind === 'local-disk' && exitWay(decision.exitMethod).silent) {
+    return none('no boot data, so that the firmware goes on by itself (exit method silent)');
+  }
   if (client.stage === 'ipxe') return forIpxe(question);
-  return client.method === 'http' ? forHttpFirmware(question) : forPxeFirmware(question);
+  return forFirmware(question, client.method === 'http' ? 'HTTP' : 'TFTP');
 }
 
-function forIpxe({ client, sources, options }: BootQuestion): BootAnswer {
+function forIpxe(question: BootQuestion): BootAnswer {
+  const { client, sources, mac } = question;
   const scheme = /^https:/i.test(sources.scriptUrl) ? 'https' : 'http';
   if (client.features?.[scheme] === false) {
     return fault(`this iPXE cannot fetch ${scheme} URLs (option 175) and the script is at one`);
   }
-  const own: Entry[] = [
-    // iPXE would otherwise wait 3 s for an offer of a proxy (and ask port 4011, as option 60 invites it to).
-    [OPTION.ipxeEncapsulated, subOptions([[IPXE_SUBOPTION.noPxeDhcp, u8(1)]])],
-  ];
-  return answer({
-    siaddr: sources.nextServer,
-    name: sources.scriptUrl,
-    options: [...identity('PXEClient', options), ...own],
-    what: 'the boot script',
-  });
+  // The card that asks is known here for certain; iPXE's own `net0` is the first card, not the one that booted.
+  const name = sources.scriptUrl.replaceAll(MAC_PLACEHOLDER, macWithHyphens(mac));
+  return answer(question, name, 'the boot script');
 }
 
-function forPxeFirmware(question: BootQuestion): BootAnswer {
-  const { sources, options } = question;
-  const name = pickLoader(question, sources.loaders);
-  if (name === undefined) return noLoader(question, 'TFTP');
-  const own: Entry[] = [
-    [OPTION.vendorSpecific, DIRECT_BOOT],
-    // Some ROMs read only siaddr, others only option 66: both, and the same.
-    [OPTION.tftpServerName, text(sources.nextServer)],
-  ];
-  return answer({
-    siaddr: sources.nextServer,
-    name,
-    options: [...identity('PXEClient', options), ...own],
-    what: `loader ${name}`,
-  });
+function forFirmware(question: BootQuestion, protocol: 'TFTP' | 'HTTP'): BootAnswer {
+  const { sources } = question;
+  const name = pickLoader(question, protocol === 'TFTP' ? sources.loaders : (sources.httpLoaders ?? {}));
+  return name === undefined ? noLoader(question, protocol) : answer(question, name, `loader ${name}`);
 }
 
-/** An HTTP client must see `HTTPClient` in option 60 and a URL, never the name of a TFTP file (xcat#7743). */
-function forHttpFirmware(question: BootQuestion): BootAnswer {
-  const { sources, options } = question;
-  const name = pickLoader(question, sources.httpLoaders ?? {});
-  if (name === undefined) return noLoader(question, 'HTTP');
-  return answer({
-    siaddr: sources.nextServer,
-    name,
-    options: identity('HTTPClient', options),
-    what: `loader ${name}`,
-  });
+/** A name that is too long for `file` stands in option 67 alone: a cut name would be a wrong one. */
+function answer({ client, sources, options }: BootQuestion, name: string, what: string): BootAnswer {
+  const style = bootStyle(client);
+  const machine = options.get(OPTION.clientMachineIdentifier);
+  return {
+    kind: 'boot',
+    data: {
+      siaddr: sources.nextServer,
+      file: style.fileField && name.length <= MAX_FILE ? name : '',
+      options: new Map([
+        [OPTION.vendorClassIdentifier, text(style.vendorClass)],
+        // Unchanged, whatever it holds: firmware compares it and nothing else uses it.
+        ...optional(machine !== undefined, OPTION.clientMachineIdentifier, machine),
+        ...styleOptions(style, sources, name),
+      ]),
+      what,
+    },
+  };
 }
 
 type Entry = readonly [number, Uint8Array];
 
-/** Option 97 goes back unchanged, whatever it holds: firmware compares it and nothing else uses it. */
-function identity(vendorClass: 'PXEClient' | 'HTTPClient', request: DhcpOptions): Entry[] {
-  const machine = request.get(OPTION.clientMachineIdentifier);
+function styleOptions(style: BootStyle, sources: BootSources, name: string): Entry[] {
+  const noPxeDhcp = subOptions([[IPXE_SUBOPTION.noPxeDhcp, u8(1)]]);
+  const bootfile = style.bootfile === 'with-nul' ? concat([text(name), NUL]) : text(name);
   return [
-    [OPTION.vendorClassIdentifier, text(vendorClass)],
-    ...(machine === undefined ? [] : [[OPTION.clientMachineIdentifier, machine] as const]),
+    ...optional(style.noProxyWait, OPTION.ipxeEncapsulated, noPxeDhcp),
+    ...optional(style.vendorOptions === 'direct-boot', OPTION.vendorSpecific, DIRECT_BOOT),
+    ...optional(style.serverName, OPTION.tftpServerName, text(sources.nextServer)),
+    [OPTION.bootfileName, bootfile],
   ];
 }
 
-interface Parts {
-  readonly siaddr: string;
-  readonly name: string;
-  readonly options: readonly Entry[];
-  readonly what: string;
-}
-
-/** A name that is too long for `file` stands in option 67 alone: a cut name would be a wrong one. */
-function answer({ siaddr, name, options, what }: Parts): BootAnswer {
-  const file = name.length <= MAX_FILE ? name : '';
-  return {
-    kind: 'boot',
-    data: { siaddr, file, options: new Map([...options, [OPTION.bootfileName, text(name)]]), what },
-  };
+function optional(wanted: boolean, code: number, value: Uint8Array | undefined): Entry[] {
+  return wanted && value !== undefined ? [[code, value]] : [];
 }
 
 /** Option 93 may name several types; the first that we can serve wins. */

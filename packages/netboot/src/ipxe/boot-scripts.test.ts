@@ -1,5 +1,5 @@
 /** The scripts of all decisions: golden text, and run by the interpreter through success, failure and both platforms. */
-import type { BootDecision, TaskId } from '@lpmos/core';
+import { EXIT_METHODS, type BootDecision, type ExitMethod, type TaskId } from '@lpmos/core';
 import { bootScript, jittered, problemScript, type BootScriptFacts } from './boot-scripts';
 import { runIpxeScript, type IpxeAction, type IpxeEnd } from './interpret';
 import { renderIpxeScript } from './script';
@@ -125,9 +125,25 @@ describe('the scripts of the other decisions', () => {
   });
 
   it('take the exit method of the machine', () => {
-    const facts = { ...FACTS, exitMethod: { bios: 'exit', efi: 'exit-0' } as const };
-    expect(quiet(run(render(disk, facts), 'pcbios').kinds)).toEqual(['sleep']);
-    expect(run(render(disk, facts), 'efi').end).toEqual({ kind: 'exit', status: 0 });
+    const leaves = (exitMethod: ExitMethod, platform: string) => {
+      const script = render({ ...disk, exitMethod });
+      const { actions, end } = run(script, platform, (action) => action.do !== 'sanboot');
+      return [actions.flatMap((action) => (action.do === 'sanboot' ? [action.drive] : [])), end.status];
+    };
+    const ways = EXIT_METHODS.map((method) => [method, leaves(method, 'pcbios'), leaves(method, 'efi')]);
+    expect(ways).toEqual([
+      ['sanboot', [[0x80], 0], [[0], 1]],
+      ['sanboot-second', [[0x81], 0], [[1], 1]],
+      ['exit-0', [[], 0], [[], 0]],
+      ['exit-1', [[], 1], [[], 1]],
+      ['silent', [[0x80], 0], [[], 1]],
+    ]);
+  });
+
+  it('end at the disk of the machine by the same method when the agent cannot be loaded', () => {
+    const agent: BootDecision = { ...AGENT, exitMethod: 'exit-0' };
+    const failing = run(render(agent), 'efi', (action) => !['kernel', 'chain'].includes(action.do));
+    expect(failing.end).toEqual({ kind: 'exit', status: 0 });
   });
 
   it('wait and ask again, with the count of failures set back', () => {

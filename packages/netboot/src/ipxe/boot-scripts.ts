@@ -5,15 +5,9 @@
  * The attempts are counted in an iPXE setting, which outlives a chain but not a power cycle.
  * Seconds are spread by `jitter` (0 to 1, chosen by the caller for each request) so that a rack does not retry in step.
  */
-import type { BootDecision } from '@lpmos/core';
+import { DEFAULT_EXIT, exitWay } from '@lpmos/core';
+import type { BootDecision, DiskExit, ExitWay } from '@lpmos/core';
 import type { IpxeScript, IpxeStep, KernelArgument } from './script';
-
-/** How a machine leaves for its disk; data per machine, because firmware differs (see `exitSteps`). */
-export interface ExitMethod {
-  readonly bios: 'sanboot' | 'exit';
-  /** `exit-1` makes UEFI try its next entry; `exit-0` ends in the setup menu of OVMF, but some vendors want it. */
-  readonly efi: 'exit-1' | 'exit-0';
-}
 
 export interface RetryPolicy {
   /** This very script's URL, absolute, with the machine's own query. */
@@ -38,19 +32,15 @@ export interface BootScriptFacts {
   readonly region: string;
   readonly retry: RetryPolicy;
   readonly agent: AgentBoot;
-  readonly exitMethod?: ExitMethod;
 }
 
-export const DEFAULT_EXIT_METHOD: ExitMethod = { bios: 'sanboot', efi: 'exit-1' };
-/** The first disk as BIOS numbers them. */
-const FIRST_DISK = 0x80;
 const ATTEMPTS = 'lpmos-attempts:int32';
 /** A technician reads the lines before the firmware wipes the screen. */
 const READING_SECONDS = 3;
 
 export function bootScript(decision: BootDecision, facts: BootScriptFacts): IpxeScript {
   const head = heading(facts, decision.reason);
-  const exit = facts.exitMethod ?? DEFAULT_EXIT_METHOD;
+  const exit = exitWay('exitMethod' in decision ? decision.exitMethod : undefined);
   switch (decision.kind) {
     case 'agent': {
       const what =
@@ -71,12 +61,12 @@ export function bootScript(decision: BootDecision, facts: BootScriptFacts): Ipxe
 }
 
 /** For a request that names no machine, and for an answer that could not be made: says so and leaves for the disk. */
-export function problemScript(problem: string, exit: ExitMethod = DEFAULT_EXIT_METHOD): IpxeScript {
+export function problemScript(problem: string): IpxeScript {
   return [
     say('LPMOS cannot say what this machine boots:'),
     say(problem),
     say('boots: the local disk'),
-    ...diskSteps(exit),
+    ...diskSteps(DEFAULT_EXIT),
   ];
 }
 
@@ -120,7 +110,7 @@ function waitSteps(seconds: number, retry: RetryPolicy): IpxeStep[] {
   ];
 }
 
-function failPath(retry: RetryPolicy, exit: ExitMethod): IpxeStep[] {
+function failPath(retry: RetryPolicy, exit: ExitWay): IpxeStep[] {
   const wait = jittered(retry.seconds, retry.jitter);
   return [
     { do: 'label', name: 'fail' },
@@ -144,20 +134,19 @@ function failPath(retry: RetryPolicy, exit: ExitMethod): IpxeStep[] {
   ];
 }
 
-/**
- * Both ways boot an installed disk on BIOS; `sanboot` does not depend on the boot order of the firmware.
- * On UEFI there is no local `sanboot`, and only a failing exit makes the firmware try its next entry.
- */
-function diskSteps(exit: ExitMethod): IpxeStep[] {
-  const bios: IpxeStep[] =
-    exit.bios === 'sanboot' ? [{ do: 'sanboot', drive: FIRST_DISK, or: 'ignore' }] : [];
+/** The way out of a firmware is data of core (boot/exit-method.ts); a disk that cannot be booted ends in the same exit. */
+function diskSteps(exit: ExitWay): IpxeStep[] {
   return [
     { do: 'imgfree', or: 'ignore' },
     { do: 'sleep', seconds: READING_SECONDS, or: 'ignore' },
     { do: 'iseq', setting: 'platform', value: 'efi', andGoto: 'efi_disk', or: 'ignore' },
-    ...bios,
-    { do: 'exit', status: 0 },
+    ...leave(exit.bios),
     { do: 'label', name: 'efi_disk' },
-    { do: 'exit', status: exit.efi === 'exit-1' ? 1 : 0 },
+    ...leave(exit.efi),
   ];
+}
+
+function leave({ drive, status }: DiskExit): IpxeStep[] {
+  const disk: IpxeStep[] = drive === undefined ? [] : [{ do: 'sanboot', drive, or: 'ignore' }];
+  return [...disk, { do: 'exit', status }];
 }

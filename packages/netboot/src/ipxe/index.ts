@@ -9,14 +9,13 @@ export {
 } from './script';
 export {
   bootScript,
-  DEFAULT_EXIT_METHOD,
   jittered,
   problemScript,
   type AgentBoot,
   type BootScriptFacts,
-  type ExitMethod,
   type RetryPolicy,
 } from './boot-scripts';
+export { agentArguments, machineScriptUrl, type AgentArguments } from './agent-arguments';
 export { commandWord, consoleText } from './escape';
 export { parseIpxeScript, type ParsedCommand, type ParsedLine } from './parse';
 export { runIpxeScript, type IpxeAction, type IpxeEnd, type IpxeSettings } from './interpret';

@@ -1,12 +1,10 @@
 /**
- * What the boot servers publish: ramdisk and site initramfs under /boot/assets/agent/, images under /images/, loaders by TFTP.
+ * What HTTP boot publishes for the agent: ramdisk and site initramfs under /boot/assets/agent/, images under /images/. Loaders: loaders.ts.
  * Everything that DHCP or a script names comes from the constants here, so that nothing is advertised that is not served.
  */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createDirectoryAssets, createFileTable, createMemoryAssets } from '@lpmos/netboot';
-import type { AssetSource, FileTable } from '@lpmos/netboot';
+import { createDirectoryAssets, createMemoryAssets } from '@lpmos/netboot';
+import type { AssetSource } from '@lpmos/netboot';
 
 export const AGENT_FOLDER = 'agent';
 export const KERNEL_FILE = 'vmlinuz';
@@ -41,37 +39,4 @@ export function lateDirectory(root: string): AssetSource {
       return source?.open(name);
     },
   };
-}
-
-/** Which loader a firmware is given, in order of preference: snponly drives any NIC whose firmware does. */
-const LOADERS = {
-  bios: ['undionly.kpxe'],
-  x64: ['snponly.efi', 'ipxe.efi'],
-} as const;
-
-export interface Loaders {
-  readonly table: FileTable;
-  /** TFTP name by what the firmware can run; only loaders that are there. */
-  readonly names: Partial<Record<keyof typeof LOADERS, string>>;
-  readonly problems: readonly string[];
-}
-
-export async function readLoaders(directory: string): Promise<Loaders> {
-  const files: Record<string, Uint8Array> = {};
-  const names: Loaders['names'] = {};
-  const problems: string[] = [];
-  for (const [firmware, candidates] of Object.entries(LOADERS)) {
-    for (const name of candidates) {
-      const bytes = await readFile(join(directory, name)).catch(() => undefined);
-      if (bytes === undefined) continue;
-      files[name] = bytes;
-      names[firmware as keyof typeof LOADERS] ??= name;
-    }
-    if (names[firmware as keyof typeof LOADERS] === undefined) {
-      problems.push(
-        `no loader for ${firmware} firmware: none of ${candidates.join(', ')} is in ${directory}`,
-      );
-    }
-  }
-  return { table: createFileTable(files), names, problems };
 }

@@ -23,7 +23,11 @@ function viewOf(
 
 function bootTask(task: TaskRecord, writeBudget: number, nowMs: number): BootTask {
   const { metadata, status, run, approval, grant } = task;
-  const base = { id: metadata.id, status, attempt: run.attempt };
+  const exitMethod = metadata.boot?.exit_method;
+  const base = {
+    ...{ id: metadata.id, status, attempt: run.attempt },
+    ...(exitMethod === undefined ? {} : { exitMethod }),
+  };
   if (grant === undefined || approval?.grant_expires_at === undefined) return base;
   const live = isGrantLive(
     { expiresAtMs: Date.parse(approval.grant_expires_at), attempt: run.attempt, writeBudget },
