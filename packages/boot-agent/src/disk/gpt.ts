@@ -42,6 +42,8 @@ const AT_ENTRY_SIZE = 84;
 const AT_ENTRIES_CRC = 88;
 /** 128 entries of 128 bytes are the rule; some tools write 256 entries or 512-byte entries. */
 const LARGEST_ENTRIES_BYTES = 256 * 1024;
+const UNIQUE_GUID_AT = 16;
+const GUID_BYTES = 16;
 const NAME_AT = 56;
 const NAME_BYTES = 72;
 
@@ -101,6 +103,12 @@ function partitionsOf(entries: Buffer, entrySize: number, sectorSize: number): G
     });
   }
   return partitions;
+}
+
+/** The partition's own GUID, as its 16 bytes stand in the table. */
+export function partitionGuid({ entries, entrySize }: Gpt, { number }: GptPartition): Uint8Array {
+  const at = (number - 1) * entrySize + UNIQUE_GUID_AT;
+  return entries.subarray(at, at + GUID_BYTES);
 }
 
 /** The first three groups of a GUID are little-endian on disk. */

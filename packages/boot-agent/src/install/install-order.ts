@@ -3,7 +3,7 @@
  * The region is trusted to relay, not to be right: what is unusable is refused before anything else happens.
  * Invariant: an InstallOrder holds no value that could leave its place in a file it is written to.
  */
-import type { FieldProblem } from '@lpmos/core';
+import type { BootOrder, FieldProblem } from '@lpmos/core';
 import type { Install } from '@lpmos/proto';
 
 export interface ImageOrder {
@@ -34,6 +34,8 @@ export interface InstallOrder {
   readonly grant: string;
   readonly image: ImageOrder;
   readonly settings: HostOrder;
+  /** Whether UEFI boots the disk first afterwards. */
+  readonly bootOrder: BootOrder;
 }
 
 const SHA256 = /^[0-9a-f]{64}$/;
@@ -119,6 +121,7 @@ export function readInstallOrder(
         rootPartitionLabel: label,
       },
       settings: checkIn === undefined ? host : { ...host, checkIn: { ...checkIn } },
+      bootOrder: wire.keepBootOrder ? 'unchanged' : 'disk-first',
     },
   };
 }

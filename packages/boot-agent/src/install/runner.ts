@@ -7,10 +7,12 @@ import { createHash } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { hardwareDigest, imageDigest } from '@lpmos/core';
 import type { Disk, FailureClass, HardwareReport, MacAddress, TaskId } from '@lpmos/core';
+import type { Gpt } from '../disk/gpt';
 import type { HostReader } from '../host-reader';
 import { probeHardware } from '../probe/hardware';
 import { downloadImage } from './download';
 import type { DownloadRules } from './download';
+import { putDiskFirst } from './boot-order';
 import { InstallCancelled, InstallFailure, reasonOf, safePoint } from './failure';
 import { spanGptOverDisk } from './gpt-repair';
 import type { InstallOrder } from './install-order';
@@ -133,6 +135,7 @@ async function writeAndPersonalise(
   seen.target = target;
   const progress = (phase: InstallPhase, words: string) => (done: number) =>
     say(options, phase, words, [done, image.rawSizeBytes]);
+  let gpt;
   let partition;
   try {
     const writing = progress('writing', `writing the image to ${disk.device}`);
@@ -151,7 +154,8 @@ async function writeAndPersonalise(
     await flushBuffers(reader, disk.device);
     await readBack({ target, image, signal, onBytes: progress('verifying', `reading ${disk.device} back`) });
     say(options, 'personalising', `setting up host ${order.settings.hostname}`);
-    partition = partitionByLabel(await spanGptOverDisk(target), image.rootPartitionLabel);
+    gpt = await spanGptOverDisk(target);
+    partition = partitionByLabel(gpt, image.rootPartitionLabel);
   } catch (thrown) {
     // Refused or cancelled after the first block went out: such a disk must not boot half an answer.
     if (target.touched()) await makeUnbootable(target, image.rawSizeBytes).catch(() => undefined);
@@ -170,6 +174,19 @@ async function writeAndPersonalise(
     caPem: options.caPem,
   });
   await flushBuffers(reader, disk.device);
+  await orderBoots(options, disk, gpt);
+}
+
+/** The last step, because nothing may name a disk that does not hold a system; and the only one that may go wrong. */
+async function orderBoots(options: InstallOptions, disk: Disk, gpt: Gpt): Promise<void> {
+  if (options.order.bootOrder === 'unchanged') {
+    say(options, 'personalising', 'the boot order stays as it is, as the task says');
+    return;
+  }
+  const { reader, nowMs } = options;
+  const outcome = await putDiskFirst({ reader, disk, gpt, nowMs, processor: process.arch });
+  say(options, 'personalising', outcome.message);
+  if (outcome.kind === 'warning') options.onTrouble(outcome.message);
 }
 
 async function flushBuffers(reader: HostReader, device: string): Promise<void> {

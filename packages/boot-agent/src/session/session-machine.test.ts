@@ -43,6 +43,7 @@ const goodInstall = (attempt: number): Install => ({
     rootPartitionLabel: 'root',
   },
   settings: { hostname: 'h', sshAuthorizedKeys: [], networkConfig: 'dhcp', checkIn: undefined },
+  keepBootOrder: false,
 });
 const ended = (outcome: InstallOutcome): SessionInput => ({ kind: 'install-ended', outcome });
 const SUCCESS: InstallOutcome = { kind: 'success', message: 'ok', diskTouched: true };

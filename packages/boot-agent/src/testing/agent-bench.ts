@@ -159,6 +159,7 @@ function installOf(given: {
         tlsServerName: SERVER_NAME,
       },
     },
+    keepBootOrder: false,
     ...change.install,
   };
 }

@@ -37,7 +37,7 @@ export function compressImage(raw: Buffer): TestImage {
   return { raw, compressed, ...digests, rootOffset: 2 * MIB };
 }
 
-/** 20 MiB: a small first partition, then the root labelled `lpmos-root`. `hostile` makes /etc/systemd a link out of the tree. */
+/** 20 MiB: a small EFI system partition without a file system, then the root labelled `lpmos-root`. `hostile` makes /etc/systemd a link out of the tree. */
 export function makeTestImage(options: { readonly hostile?: boolean } = {}): TestImage {
   const dir = mkdtempSync(join(tmpdir(), 'lpmos-image-'));
   try {
@@ -55,7 +55,8 @@ export function makeTestImage(options: { readonly hostile?: boolean } = {}): Tes
     const disk = join(dir, 'disk');
     writeFileSync(disk, '');
     truncateSync(disk, 20 * MIB);
-    const table = 'label: gpt\nstart=1MiB, size=1MiB, name=boot\nstart=2MiB, size=16MiB, name=lpmos-root\n';
+    const table =
+      'label: gpt\nstart=1MiB, size=1MiB, type=uefi, name=boot\nstart=2MiB, size=16MiB, name=lpmos-root\n';
     execFileSync('sfdisk', ['-q', disk], { input: table, stdio: ['pipe', 'pipe', 'pipe'] });
     const raw = readFileSync(disk);
     readFileSync(root).copy(raw, 2 * MIB);
