@@ -23,7 +23,12 @@ export interface StackOptions {
   readonly serviceAddress: string;
   readonly ramdiskDir: string;
   readonly imagesDir: string;
+  /** The one link of a stack; undefined where another server does DHCP, or the daemon's own file names the links. */
   readonly dhcpLink: unknown;
+  /** More settings of the daemon, such as LPMOS_CONFIG_FILE. */
+  readonly daemonEnv?: Readonly<Record<string, string>>;
+  /** What starts the daemon's program, such as setpriv with its arguments; its process must become the program. */
+  readonly daemonPrefix?: readonly string[];
   /** 0 takes free ports, as tests do. */
   readonly ports: {
     readonly api: number;
@@ -33,6 +38,8 @@ export interface StackOptions {
     readonly agentGrpc: number;
   };
   readonly kernelArguments?: string;
+  /** Further settings of the daemon by their variable, such as LPMOS_UEFI_CHAIN. */
+  readonly daemonSettings?: Readonly<Record<string, string>>;
   readonly sessionSeconds?: number;
   readonly logLevel?: string;
   /** Folder of the built programs; dist of the checkout by default. */
@@ -133,17 +140,17 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 /** A restarted daemon must be found where it was. */
 function onSamePorts(options: StackOptions, bound: Ports): StackOptions {
   const { ports } = options;
-  const link = options.dhcpLink as LinkPorts;
+  const link = options.dhcpLink as LinkPorts | undefined;
   const dhcpPorts = {
     server: 67,
     client: 68,
     relay: 67,
-    ...link.ports,
+    ...link?.ports,
     ...(bound['dhcp'] === undefined ? {} : { server: bound['dhcp'] }),
   };
   return {
     ...options,
-    dhcpLink: { ...link, ports: dhcpPorts },
+    dhcpLink: link && { ...link, ports: dhcpPorts },
     ports: {
       ...ports,
       tftp: bound['tftp'] ?? ports.tftp,
@@ -178,7 +185,7 @@ async function startDaemon(options: StackOptions, keys: SiteKeys, endpoint: stri
     LPMOS_RAMDISK_DIR: options.ramdiskDir,
     LPMOS_IMAGES_DIR: options.imagesDir,
     LPMOS_SERVICE_ADDRESS: options.serviceAddress,
-    LPMOS_DHCP_LINK: JSON.stringify(options.dhcpLink),
+    ...(options.dhcpLink === undefined ? {} : { LPMOS_DHCP_LINKS: JSON.stringify([options.dhcpLink]) }),
     LPMOS_TFTP_PORT: String(options.ports.tftp),
     LPMOS_HTTP_PORT: String(options.ports.http),
     LPMOS_AGENT_API_PORT: String(options.ports.agentApi),
@@ -188,10 +195,12 @@ async function startDaemon(options: StackOptions, keys: SiteKeys, endpoint: stri
     LPMOS_AGENT_KEY_FILE: keys.agentKeyFile,
     LPMOS_AGENT_TLS_NAME: keys.tlsName,
     LPMOS_GRANT_PUBLIC_KEY_FILE: keys.grantPublicKeyFile,
+    ...options.daemonSettings,
     ...(options.kernelArguments === undefined ? {} : { LPMOS_KERNEL_ARGUMENTS: options.kernelArguments }),
     ...(options.sessionSeconds === undefined
       ? {}
       : { LPMOS_SESSION_SECONDS: String(options.sessionSeconds) }),
+    ...options.daemonEnv,
   });
 }
 
@@ -200,17 +209,20 @@ async function startProgram(
   name: 'lpmos-control-plane' | 'lpmos-regional-daemon',
   env: Readonly<Record<string, string>>,
 ): Promise<RunningChild> {
+  const isDaemon = name === 'lpmos-regional-daemon';
+  const prefix = isDaemon ? (options.daemonPrefix ?? []) : [];
+  const [command = process.execPath, ...args] = [
+    ...prefix,
+    process.execPath,
+    programPath(name, options.programsDir),
+  ];
   return startChild({
-    name,
-    command: process.execPath,
-    args: [programPath(name, options.programsDir)],
+    ...{ name, command, args },
     env: { ...env, LPMOS_LOG_LEVEL: options.logLevel ?? 'info' },
     logFile: join(options.dir, `${name}.log`),
     readyWhen: (line) => /"msg":"(?:serving|listening)"/.test(line),
     readyMs: READY_MS,
-    ...(name === 'lpmos-regional-daemon' && options.onDaemonLine !== undefined
-      ? { onLine: options.onDaemonLine }
-      : {}),
+    ...(isDaemon && options.onDaemonLine !== undefined ? { onLine: options.onDaemonLine } : {}),
   });
 }
 

@@ -3,6 +3,7 @@
  * an answer that names field, problem and fix, and a daemon that goes on.
  */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fleetMac } from '@lpmos/simulator';
 import type { TaskId } from '@lpmos/core';
@@ -11,6 +12,7 @@ import { startSite } from '../chaos/harness/site';
 import type { Site } from '../chaos/harness/site';
 import { callAgentApi, fetchScript, fetchTicket, reportOf } from './harness/region-agent';
 import type { AgentCall } from './harness/region-agent';
+import { itWhen } from './harness/it-when';
 
 jest.setTimeout(60_000);
 
@@ -178,11 +180,22 @@ describe('the door', () => {
   });
 });
 
+/** Why no right is needed here, or undefined. */
+function lowPortsAreFree(): string | undefined {
+  const start = Number(readFileSync('/proc/sys/net/ipv4/ip_unprivileged_port_start', 'utf8'));
+  return start <= 80 ? 'this host gives ports below 1024 to everybody' : undefined;
+}
+
 describe('a daemon that cannot start', () => {
-  const start = (env: Record<string, string>): { code: number | null; text: string } => {
+  const start = (
+    env: Record<string, string>,
+    [command = process.execPath, ...args]: readonly string[] = [
+      process.execPath,
+      join(site.programsDir, 'bin', 'lpmos-regional-daemon.cjs'),
+    ],
+  ): { code: number | null; text: string } => {
     const { keys } = site.stack;
-    const path = join(site.programsDir, 'bin', 'lpmos-regional-daemon.cjs');
-    const { status, stderr } = spawnSync(process.execPath, [path], {
+    const { status, stderr } = spawnSync(command, args, {
       encoding: 'utf8',
       timeout: 20_000,
       env: {
@@ -210,6 +223,78 @@ describe('a daemon that cannot start', () => {
     }
   });
 
+  it('refuses the name that the links had, with what has changed', () => {
+    const { code, text } = start({ LPMOS_DHCP_LINK: '{"subnet":"10.77.0.0/24"}' });
+    expect(code).toBe(78);
+    expect(text).toContain('LPMOS_DHCP_LINK is now LPMOS_DHCP_LINKS (dhcp_links in a file): a list');
+  });
+
+  it('names everything that is wrong with its links, on this host and in the files of the site', () => {
+    const { code, text } = start({
+      LPMOS_DHCP_LINKS: JSON.stringify([
+        {
+          name: 'a',
+          interface: 'nix0',
+          subnet: '127.0.0.0/8',
+          pool: { first: '126.0.0.1', last: '127.0.0.9' },
+        },
+        { name: 'b', subnet: '127.5.0.0/16', service_address: '192.0.2.77', relays: ['127.5.0.1'] },
+      ]),
+      LPMOS_LOADERS: JSON.stringify({ arm64: '/none/loader.efi' }),
+      LPMOS_HTTP_PORT: String(site.stack.daemonPorts['http']),
+    });
+    expect(code).toBe(78);
+    for (const words of [
+      'dhcp_links[0].pool.first is outside of the subnet',
+      'dhcp_links[0].interface nix0 is not there; this host has lo',
+      'dhcp_links[1].subnet 127.5.0.0/16 overlaps 127.0.0.0/8 of dhcp_links[0]',
+      'dhcp_links[1].service_address 192.0.2.77 is no address of this host',
+      'LPMOS_LOADERS: arm64: ',
+      'http_port HTTP boot cannot have TCP',
+    ]) {
+      expect(text).toContain(words);
+    }
+  });
+
+  it.each([
+    ['the region', { LPMOS_UEFI_CHAIN: 'grub' }],
+    ['a link', { LPMOS_DHCP_LINKS: '[{"subnet":"127.0.0.0/8","uefi_chain":"grub","mode":"external"}]' }],
+  ])(
+    'names the signed loaders that are not there once %s has chosen them, and their packages',
+    (_who, chosen) => {
+      const { code, text } = start({
+        ...chosen,
+        LPMOS_SHIM_FILE: '/none/shim',
+        LPMOS_GRUB_FILE: '/none/grub',
+      });
+      expect(code).toBe(78);
+      expect(text).toContain('shim_file: /none/shim does not exist; install the Debian package shim-signed');
+      expect(text).toContain(
+        'grub_file: /none/grub does not exist; install the Debian package grub-efi-amd64-signed',
+      );
+    },
+  );
+
+  itWhen(lowPortsAreFree())('names the ways to a port that needs a right', () => {
+    const path = join(site.programsDir, 'bin', 'lpmos-regional-daemon.cjs');
+    const without = ['setpriv', '--bounding-set=-net_bind_service', '--inh-caps=-net_bind_service'];
+    const { code, text } = start({ LPMOS_TFTP_PORT: '69', LPMOS_HTTP_PORT: '80' }, [
+      ...(process.getuid?.() === 0 ? without : []),
+      process.execPath,
+      path,
+    ]);
+    expect(code).toBe(78);
+    for (const words of [
+      'tftp_port',
+      'http_port',
+      'setcap cap_net_bind_service',
+      'ip_unprivileged_port_start=69',
+    ]) {
+      expect(text).toContain(words);
+    }
+    expect(text).toContain('deploy/dhcp-socket.sh');
+  });
+
   it.each([
     ['tftp', 'LPMOS_TFTP_PORT'],
     ['http', 'LPMOS_HTTP_PORT'],
@@ -218,9 +303,11 @@ describe('a daemon that cannot start', () => {
   ])('names the taken port of %s, and leaves the leader alone', async (service, variable) => {
     const port = String(site.stack.daemonPorts[service]);
     const { code, text } = start({ [variable]: port });
-    expect(code).toBe(1);
+    expect(code).toBe(78);
     expect(text).toContain('EADDRINUSE');
     expect(text).toContain(port);
+    // Our own daemon has it.
+    expect(text).toContain(`node (pid ${site.stack.daemon.pid}) has it`);
     expect((await callAgentApi(site, { path: '/health', method: 'GET' })).body['leader']).toBe('node1');
   });
 });

@@ -17,7 +17,9 @@ import {
   urlType,
 } from '@lpmos/runtime';
 import type { ConfigOf, ConfigType } from '@lpmos/runtime';
-import { readLinkSettings } from './boot/link-settings';
+import { readLinkList } from './boot/link-settings';
+import { UEFI_CHAINS } from './boot/grub-files';
+import { readLoaderSettings } from './boot/loaders';
 
 const regionIdType: ConfigType<RegionId> = {
   describe: REGION_ID_RULE,
@@ -80,19 +82,48 @@ export const REGIONAL_DAEMON_CONFIG = defineConfig({
     default: '/usr/lib/ipxe',
     description: 'Directory with the iPXE loaders undionly.kpxe and ipxe.efi or snponly.efi',
   },
+  loaders: {
+    env: 'LPMOS_LOADERS',
+    type: jsonType({
+      describe: 'loader files by firmware, such as {"arm64": "ipxe-arm64.efi"}',
+      parse: readLoaderSettings,
+    }),
+    optional: true,
+    description: 'Loaders of the site instead of the defaults: files in LPMOS_LOADER_DIR or absolute paths',
+  },
+  uefiChain: {
+    env: 'LPMOS_UEFI_CHAIN',
+    type: choiceType(UEFI_CHAINS),
+    default: 'ipxe',
+    description:
+      'What x86-64 machines with UEFI load first: iPXE, or shim and GRUB, which Debian signed and Secure Boot accepts',
+  },
+  shimFile: {
+    env: 'LPMOS_SHIM_FILE',
+    type: pathType,
+    default: '/usr/lib/shim/shimx64.efi.signed',
+    description: 'The signed shim of the chain grub; Debian package shim-signed',
+  },
+  grubFile: {
+    env: 'LPMOS_GRUB_FILE',
+    type: pathType,
+    default: '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed',
+    description: 'The signed network GRUB of the chain grub; Debian package grub-efi-amd64-signed',
+  },
   serviceAddress: {
     env: 'LPMOS_SERVICE_ADDRESS',
     type: ipv4Type,
-    description: 'IPv4 address of this daemon as machines see it',
+    description: 'IPv4 address of this daemon as machines see it, unless their link has its own',
   },
-  dhcp: {
-    env: 'LPMOS_DHCP_LINK',
+  links: {
+    env: 'LPMOS_DHCP_LINKS',
     type: jsonType({
-      describe: 'the DHCP settings of the link, see docs/booting.md',
-      parse: readLinkSettings,
+      describe: 'a list with the settings of each link, see docs/booting.md',
+      parse: readLinkList,
     }),
     optional: true,
-    description: 'What DHCP serves on the link; without it another server must do DHCP',
+    formerly: { name: 'LPMOS_DHCP_LINK', change: 'a list, in which one link is one entry' },
+    description: 'The links that are served and how; without it another server must do DHCP',
   },
   tftpPort: { env: 'LPMOS_TFTP_PORT', type: portType, default: '69', description: 'UDP port of TFTP' },
   httpPort: { env: 'LPMOS_HTTP_PORT', type: portType, default: '80', description: 'TCP port of HTTP boot' },
@@ -159,3 +190,10 @@ export const REGIONAL_DAEMON_CONFIG = defineConfig({
 export type RegionalDaemonConfig = ConfigOf<typeof REGIONAL_DAEMON_CONFIG>;
 
 export const environment = process.env;
+
+/** What a service manager says of the sockets that it passes in (sd_listen_fds(3)). */
+export const listenVariables = {
+  LISTEN_PID: process.env['LISTEN_PID'],
+  LISTEN_FDS: process.env['LISTEN_FDS'],
+  LISTEN_FDNAMES: process.env['LISTEN_FDNAMES'],
+};

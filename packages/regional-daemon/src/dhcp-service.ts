@@ -1,130 +1,149 @@
 /**
- * DHCP of the region's link: the operator's words joined with what the daemon knows itself, the sockets, and the journal of leases, so that a
- * restarted daemon knows what it gave. Opened once this daemon leads; what it answers is netboot's business.
+ * DHCP of the region's links: one server for each, joined in a group so that relays may choose among them, with its journal of leases, so that
+ * a restarted daemon knows what it gave. Opened once this daemon leads; what is answered is netboot's business, which sockets links/sockets.ts.
+ * Invariant: all links start or none does.
  */
 import { join } from 'node:path';
 import { LpmosError } from '@lpmos/core';
-import type { Clock } from '@lpmos/core';
-import {
-  createDhcpServer,
-  openLeaseJournal,
-  openUdpListener,
-  openUdpSocket,
-  parseDhcpLink,
-} from '@lpmos/netboot';
-import type {
-  BootDecider,
-  BootEventListener,
-  DhcpServer,
-  DhcpServerOptions,
-  LeaseJournal,
-} from '@lpmos/netboot';
+import type { Clock, MacAddress } from '@lpmos/core';
+import { createDhcpServer, createLinkGroup, openLeaseJournal, parseDhcpLink } from '@lpmos/netboot';
+import type { BootDecider, BootEventListener, DhcpLink, DhcpServer, LeaseJournal } from '@lpmos/netboot';
 import type { Logger } from '@lpmos/runtime';
 import { advertisedScriptUrl } from './boot/agent-scripts';
-import type { Loaders } from './boot/boot-files';
-import type { LinkSettings } from './boot/link-settings';
+import { loaderUrls } from './boot/loaders';
+import type { Loaders } from './boot/loaders';
+import type { DaemonLink } from './links/daemon-links';
+import { dhcpLinkOf, doesDhcp } from './links/daemon-links';
+import type { LinkPorts } from './links/open-sockets';
+import { openLinkPorts } from './links/open-sockets';
+import type { PassedSocket } from './links/sockets';
 
 export interface DhcpServiceOptions {
-  readonly link: LinkSettings;
-  readonly serviceAddress: string;
+  /** Those that are left to others are passed over. */
+  readonly links: readonly DaemonLink[];
+  readonly passed: readonly PassedSocket[];
   readonly stateDir: string;
   readonly loaders: Loaders;
   readonly decider: BootDecider;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onEvent: BootEventListener;
-  readonly onFailure: (error: Error) => void;
+  readonly onFailure: (link: DaemonLink, error: Error) => void;
+  /** Where boot scripts are, on one of our addresses: `http://10.77.0.1`. */
+  readonly baseUrl: (address: string) => string;
 }
 
 export interface DhcpService {
-  /** @param baseUrl where boot scripts are. @returns the bound port. */
-  start(baseUrl: string): Promise<number>;
-  /** Whether a peer is a machine of the link; nobody is before the start. */
+  /** @returns the bound port of the first link */
+  start(): Promise<number>;
+  /** Whether a peer is a machine of a link; nobody is before the start. */
   knows(address: string): boolean;
-  /** What waits of the journal is written. */
+  /** Who holds an address of a link. */
+  machineAt(address: string): MacAddress | undefined;
+  /** Goes on with other settings of the same links. @throws LpmosError `invalid_argument`; then nothing has changed */
+  reconfigure(links: readonly DaemonLink[]): void;
+  /** What waits of the journals is written. */
   stop(): Promise<void>;
 }
 
+interface Running {
+  readonly name: string;
+  readonly server: DhcpServer;
+  readonly journal: LeaseJournal;
+}
+
 export function createDhcpService(options: DhcpServiceOptions): DhcpService {
-  const { link, serviceAddress, logger } = options;
-  let server: DhcpServer | undefined;
-  let journal: LeaseJournal | undefined;
+  let links = options.links.filter(doesDhcp);
+  const group = createLinkGroup();
+  let running: readonly Running[] = [];
+  const stop = async (): Promise<void> => {
+    const ending = running;
+    running = [];
+    await Promise.all(ending.map(({ server }) => server.stop()));
+    await Promise.all(ending.map(({ journal }) => journal.close()));
+  };
   return {
-    async start(baseUrl) {
-      journal = await openLeaseJournal({
-        dir: join(options.stateDir, 'leases'),
-        linkName: link.name,
-        onProblem: (problem) => logger.warn({ ...problem }, 'journal of leases'),
-      });
-      server = createDhcpServer({
-        ...options,
-        link: dhcpLink(link, options, baseUrl),
-        open: openUdpSocket({ serverAddress: serviceAddress, port: link.ports.server }),
-        ...sidePorts(link, serviceAddress),
-        initialLeases: journal.leases,
-        onLease: journal.append,
-      });
-      return (await server.start()).port;
+    async start() {
+      const ports = await openLinkPorts(links, options.passed);
+      let first: number | undefined;
+      try {
+        for (const link of links) {
+          const one = await prepare(options, link, ports.of(link), group);
+          running = [...running, one];
+          const bound = await one.server.start();
+          first ??= bound.port;
+        }
+      } catch (thrown) {
+        await stop();
+        ports.closeAll();
+        throw thrown;
+      }
+      return first ?? 0;
     },
-    knows: (address) => server?.knows(address) ?? false,
-    async stop() {
-      await server?.stop();
-      await journal?.close();
+    knows: (address) => running.some(({ server }) => server.knows(address)),
+    machineAt: (address) => firstOf(running, ({ server }) => server.holderOf(address)),
+    reconfigure(next) {
+      const wanted = next
+        .filter(doesDhcp)
+        .map((link) => ({ link, words: dhcpLink(options, link, options.loaders) }));
+      links = wanted.map(({ link }) => link);
+      for (const { words } of wanted) {
+        running.find(({ name }) => name === words.name)?.server.reconfigure(words);
+      }
     },
+    stop,
   };
 }
 
-/** PXE 2.1: boot servers listen on 4011. */
-const BOOT_SERVER_PORT = 4011;
-const DHCP_PORT = 67;
-
-/** On the real ports a link has all of them; with ports of its own (a test, a second daemon) only those that are named. */
-function sidePorts(
-  { ports, mode }: LinkSettings,
-  serverAddress: string,
-): Partial<Pick<DhcpServerOptions, 'openBootServer' | 'openClientPort'>> {
-  const isReal = ports.server === DHCP_PORT;
-  const proxy = ports.proxy ?? (isReal || mode === 'proxy' ? BOOT_SERVER_PORT : undefined);
-  return {
-    ...(proxy === undefined ? {} : { openBootServer: openUdpSocket({ serverAddress, port: proxy }) }),
-    ...(isReal ? { openClientPort: openUdpListener({ port: ports.client }) } : {}),
-  };
+async function prepare(
+  options: DhcpServiceOptions,
+  link: DaemonLink,
+  ports: ReturnType<LinkPorts['of']>,
+  group: ReturnType<typeof createLinkGroup>,
+): Promise<Running> {
+  const { name } = link.settings;
+  const journal = await openLeaseJournal({
+    dir: join(options.stateDir, 'leases'),
+    linkName: name,
+    onProblem: (problem) => options.logger.warn({ ...problem, link: name }, 'journal of leases'),
+  });
+  const server = createDhcpServer({
+    ...options,
+    onFailure: (error) => options.onFailure(link, error),
+    link: dhcpLink(options, link, options.loaders),
+    group,
+    ...(ports.dhcp === undefined ? {} : { open: ports.dhcp }),
+    ...(ports['boot-server'] === undefined ? {} : { openBootServer: ports['boot-server'] }),
+    ...(ports['client-port'] === undefined ? {} : { openClientPort: ports['client-port'] }),
+    initialLeases: journal.leases,
+    onLease: journal.append,
+  });
+  return { name, server, journal };
 }
 
 /** The operator's words plus what the daemon knows itself. @throws LpmosError `invalid_argument` with every problem. */
-function dhcpLink(
-  settings: LinkSettings,
-  options: DhcpServiceOptions,
-  baseUrl: string,
-): Parameters<typeof createDhcpServer>[0]['link'] {
-  const { proxy: _openedHere, ...ports } = settings.ports;
-  const checked = parseDhcpLink({
-    name: settings.name,
-    mode: settings.mode,
-    serverAddress: options.serviceAddress,
-    subnet: settings.subnet,
-    ...(settings.pool === undefined ? {} : { pool: settings.pool }),
-    ...(settings.router === undefined ? {} : { router: settings.router }),
-    ...(settings.domain === undefined ? {} : { domain: settings.domain }),
-    ...(settings.ntp_servers === undefined ? {} : { ntpServers: settings.ntp_servers }),
-    dnsServers: settings.dns_servers,
-    leaseSeconds: settings.lease_seconds,
-    offerSeconds: settings.offer_seconds,
-    reservations: settings.reservations,
-    relays: settings.relays,
-    ...(settings.known_servers === undefined ? {} : { knownServers: settings.known_servers }),
-    ports,
-    unknownClients: settings.unknown_clients,
-    boot: {
-      nextServer: options.serviceAddress,
-      loaders: options.loaders.names,
+function dhcpLink(options: DhcpServiceOptions, link: DaemonLink, loaders: Loaders): DhcpLink {
+  const baseUrl = options.baseUrl(link.serviceAddress);
+  const { names, httpNames } = loaders.offered(link.settings.uefi_chain);
+  const checked = parseDhcpLink(
+    dhcpLinkOf(link, {
+      loaders: names,
+      httpLoaders: loaderUrls(httpNames, baseUrl),
       scriptUrl: advertisedScriptUrl(baseUrl),
-    },
-  });
+    }),
+  );
   if (checked.kind === 'link') return checked.link;
   throw new LpmosError({
     code: 'invalid_argument',
-    message: `LPMOS_DHCP_LINK: ${checked.problems.map(({ path, problem }) => `${path} ${problem}`).join('; ')}`,
+    message: `LPMOS_DHCP_LINKS: ${checked.problems.map(({ path, problem }) => `${link.path}.${path} ${problem}`).join('; ')}`,
     fields: checked.problems,
   });
+}
+
+function firstOf<T, R>(list: readonly T[], ask: (one: T) => R | undefined): R | undefined {
+  for (const one of list) {
+    const answer = ask(one);
+    if (answer !== undefined) return answer;
+  }
+  return undefined;
 }

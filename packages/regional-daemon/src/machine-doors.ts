@@ -10,18 +10,29 @@ import type { AgentGateway } from './agent-gateway/gateway';
 import { createProgressWriter } from './agent-gateway/progress-writer';
 import type { ProgressWriter } from './agent-gateway/progress-writer';
 import { createAgentScripts } from './boot/agent-scripts';
-import { readLoaders } from './boot/boot-files';
-import type { Loaders } from './boot/boot-files';
+import { agentAssets } from './boot/boot-files';
+import type { BootHistory } from './boot-history/boot-history';
+import { createBootHistory } from './boot-history/boot-history';
 import { createBootDecider } from './boot/decider';
 import { createBootEventLog } from './boot/event-log';
+import { createGrubAnswers } from './boot/grub-answers';
+import { readGrubFiles } from './boot/grub-files';
+import type { GrubFiles } from './boot/grub-files';
+import { proxyProblems, withGrubChain } from './boot/grub-loaders';
+import { readLoaders } from './boot/loaders';
+import type { Loaders } from './boot/loaders';
 import { openRegionSecrets } from './boot/secrets';
 import type { RegionSecrets } from './boot/secrets';
+import { createSharedFiles } from './boot/shared-files';
 import { siteInitramfs } from './boot/site-initramfs';
 import { openUsedTickets } from './boot/used-tickets';
 import type { UsedTickets } from './boot/used-tickets';
 import { createBootServices } from './boot-services';
-import type { BootServices } from './boot-services';
+import type { AddressAnswers, BootServices } from './boot-services';
 import type { RegionalDaemonConfig } from './config';
+import type { DaemonLink } from './links/daemon-links';
+import { agentAddresses } from './links/daemon-links';
+import type { PassedSocket } from './links/sockets';
 import type { RegionPlanning } from './region-planning';
 
 export interface MachineDoorsOptions {
@@ -31,6 +42,9 @@ export interface MachineDoorsOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly health: () => { readonly healthy: boolean; readonly body: unknown };
+  /** As they are at the start; bootServices.reconfigure changes them. */
+  readonly links: readonly DaemonLink[];
+  readonly passed: readonly PassedSocket[];
 }
 
 export interface MachineDoors {
@@ -39,6 +53,30 @@ export interface MachineDoors {
   readonly progress: ProgressWriter;
   readonly usedTickets: UsedTickets;
   readonly loaders: Loaders;
+  readonly bootHistory: BootHistory;
+}
+
+interface BootFiles {
+  readonly loaders: Loaders;
+  readonly grubFiles: GrubFiles | undefined;
+}
+
+/** @throws LpmosError `invalid_argument` with every problem of the files that the site names */
+export async function readBootFiles(
+  config: RegionalDaemonConfig,
+  links: readonly DaemonLink[],
+): Promise<BootFiles> {
+  const plain = await readLoaders({
+    directory: config.loaderDir,
+    ...(config.loaders === undefined ? {} : { site: config.loaders }),
+  });
+  const { uefiChain } = config;
+  const grubFiles = [uefiChain, ...links.map(({ settings }) => settings.uefi_chain)].includes('grub')
+    ? await readGrubFiles({ shim: config.shimFile, grub: config.grubFile })
+    : undefined;
+  const chained = grubFiles === undefined ? plain : withGrubChain(plain, grubFiles, uefiChain);
+  const problems = [...chained.problems, ...proxyProblems(links, uefiChain)];
+  return { loaders: { ...chained, problems }, grubFiles };
 }
 
 export async function createMachineDoors(options: MachineDoorsOptions): Promise<MachineDoors> {
@@ -47,54 +85,80 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
   const secrets = openRegionSecrets(config.stateDir);
   const usedTickets = openUsedTickets({ stateDir: config.stateDir, nowMs: () => clock.nowMs() });
   const progress = createProgressWriter({ cache, store, fence, clock, logger });
-  const loaders = await readLoaders(config.loaderDir);
+  const { grubFiles, loaders } = await readBootFiles(config, options.links);
+  for (const problem of loaders.problems) logger.warn({ problem }, 'loaders');
+  const bootHistory = createBootHistory({
+    clock,
+    machineAt: (address) => bootServices.machineAt(address),
+  });
   const bootServices = bootServicesOf(options, {
-    ...{ secrets, loaders },
-    agentEndpoint: () => gateway.agentEndpoint(),
+    ...{ secrets, loaders, bootHistory, grubFiles },
+    agentEndpoint: (address) => gateway.agentEndpoint(address),
   });
   const gateway = createAgentGateway({
     ...{ config, cache, store, fence, agents, progress, secrets, usedTickets },
     ...{ clock, logger, metrics, sha256, actor, health },
+    addresses: agentAddresses(options.links, config.serviceAddress),
+    addressFor: (peer) => bootServices.addressFor(peer),
     imageOf: (task: TaskRecord) => findImage(catalogue.images, task.metadata),
-    imagesUrl: () => `${bootServices.baseUrl()}/images/`,
+    imagesUrl: (address) => `${bootServices.baseUrl(address)}/images/`,
   });
-  return { bootServices, gateway, progress, usedTickets, loaders };
+  return { bootServices, gateway, progress, usedTickets, loaders, bootHistory };
 }
 
 function bootServicesOf(
-  { config, planning, clock, logger, metrics }: MachineDoorsOptions,
+  { config, planning, clock, logger, metrics, links, passed }: MachineDoorsOptions,
   parts: {
     readonly secrets: RegionSecrets;
     readonly loaders: Loaders;
-    readonly agentEndpoint: () => string;
+    readonly bootHistory: BootHistory;
+    readonly grubFiles: GrubFiles | undefined;
+    readonly agentEndpoint: (address: string) => string;
   },
 ): BootServices {
   const eventLog = createBootEventLog({ logger, metrics });
+  const { ramdiskDir } = config;
+  const { grubFiles } = parts;
+  const decider = createBootDecider({ cache: planning.cache, clock, writeBudget: DEFAULT_WRITE_BUDGET });
+  const site = siteInitramfs({
+    caPem: config.agentCa.text,
+    grantPublicKeyPem: config.grantPublicKey.text,
+    regionId: config.regionId,
+    tlsServerName: config.agentTlsName,
+  });
+  const agentFiles = createSharedFiles(agentAssets({ ramdiskDir, siteInitramfs: site }));
+  const answersAt = (address: string): AddressAnswers => {
+    const agentBoot = {
+      ...{ secrets: parts.secrets, clock, regionId: config.regionId },
+      kernelArguments: config.kernelArguments,
+      baseUrl: () => bootServices.baseUrl(address),
+      agentEndpoint: () => parts.agentEndpoint(address),
+    };
+    const scripts = createAgentScripts(agentBoot);
+    if (grubFiles === undefined) return { scripts };
+    const grub = createGrubAnswers({
+      ...{ ...agentBoot, decider, transfer: grubFiles.transfer },
+      agentFiles,
+      holderOf: (peer) => bootServices.machineAt(peer),
+      activeDownloads: () => bootServices.transfers(),
+    });
+    return { scripts, grub };
+  };
   const bootServices = createBootServices({
     serviceAddress: config.serviceAddress,
     ports: { tftp: config.tftpPort, http: config.httpPort },
-    link: config.dhcp,
-    decider: createBootDecider({ cache: planning.cache, clock, writeBudget: DEFAULT_WRITE_BUDGET }),
+    ...{ links, passed, answersAt },
+    decider,
     loaders: parts.loaders,
-    ramdiskDir: config.ramdiskDir,
+    ramdiskDir,
     imagesDir: config.imagesDir,
     stateDir: config.stateDir,
     logger,
-    siteInitramfs: siteInitramfs({
-      caPem: config.agentCa.text,
-      grantPublicKeyPem: config.grantPublicKey.text,
-      regionId: config.regionId,
-      tlsServerName: config.agentTlsName,
-    }),
-    scripts: createAgentScripts({
-      ...{ secrets: parts.secrets, clock, regionId: config.regionId },
-      kernelArguments: config.kernelArguments,
-      baseUrl: () => bootServices.baseUrl(),
-      agentEndpoint: parts.agentEndpoint,
-    }),
+    siteInitramfs: site,
     clock,
     onEvent: (event) => {
       eventLog.hear(event);
+      parts.bootHistory.hear(event);
       planning.contacts.hear(event);
     },
   });

@@ -1,7 +1,8 @@
 /** The program lpmos-regional-daemon. */
 import { main } from '@lpmos/runtime';
 import { version } from '../package.json';
-import { environment, REGIONAL_DAEMON_CONFIG } from './config';
+import { environment, listenVariables, REGIONAL_DAEMON_CONFIG } from './config';
+import { readPassedSockets } from './links/passed-sockets';
 import { createRegionalDaemon } from './regional-daemon';
 
 void main(
@@ -14,8 +15,10 @@ void main(
       'LPMOS_REGION_ID=dc1 LPMOS_SERVICE_ADDRESS=10.0.0.2 lpmos-regional-daemon --print-config',
     ],
     table: REGIONAL_DAEMON_CONFIG,
+    reloads: true,
     logLevel: (config) => config.logLevel,
-    components: (config, context) => createRegionalDaemon({ config, ...context }),
+    components: (config, context) =>
+      createRegionalDaemon({ config, passed: readPassedSockets(listenVariables, process.pid), ...context }),
   },
   environment,
 );

@@ -10,6 +10,7 @@ import type { ProgressWriter } from './agent-gateway/progress-writer';
 import { writeSightings } from './agent-gateway/sightings';
 import type { SightingsOptions } from './agent-gateway/sightings';
 import type { UsedTickets } from './boot/used-tickets';
+import type { HistoryWriter } from './boot-history/history-writer';
 import type { BootServices } from './boot-services';
 import type { Catalogue } from './images/catalogue';
 import type { LeadershipKeeper } from './leadership';
@@ -26,6 +27,7 @@ export interface RegionParts {
   readonly bootServices: BootServices;
   readonly leadership: LeadershipKeeper;
   readonly presence: Presence;
+  readonly historyWriter: HistoryWriter;
   readonly usedTickets: UsedTickets;
   readonly sightings: SightingsOptions;
   readonly logger: Logger;
@@ -46,6 +48,7 @@ export function regionComponents(parts: RegionParts): readonly Component[] {
     machineServices(parts),
     regionLeadership(parts),
     running('presence', (signal) => parts.presence.run(signal)),
+    running('boot history', (signal) => parts.historyWriter.run(signal)),
     running('agent sightings', (signal) => writeSightings(parts.sightings, signal)),
   ];
 }

@@ -5,13 +5,19 @@
 import { offerImage } from '@lpmos/core';
 import type { Clock, RegionCapabilities } from '@lpmos/core';
 import { createMetrics, systemClock } from '@lpmos/runtime';
-import type { Component, Logger, Metrics } from '@lpmos/runtime';
-import { createEtcdKv, createRegionStore } from '@lpmos/store';
+import type { Component, Logger, Metrics, OnReload } from '@lpmos/runtime';
+import { createBootStore, createEtcdKv, createRegionStore } from '@lpmos/store';
 import type { EtcdConfig, Kv } from '@lpmos/store';
+import { createHistoryWriter } from './boot-history/history-writer';
 import type { RegionalDaemonConfig } from './config';
+import { offeredBoot, offeredLinks } from './boot/offered-links';
 import { healthBody } from './health-body';
 import type { Catalogue } from './images/catalogue';
-import { createMachineDoors } from './machine-doors';
+import type { DaemonLink } from './links/daemon-links';
+import { checkLinks, createLiveLinks } from './links/live-links';
+import type { PassedSocket } from './links/sockets';
+import { createMachineDoors, readBootFiles } from './machine-doors';
+import type { MachineDoors } from './machine-doors';
 import { createPresence } from './presence';
 import { regionComponents } from './region-components';
 import { createRegionPlanning } from './region-planning';
@@ -24,10 +30,17 @@ export interface RegionalDaemonOptions {
   /** A memory store in tests; etcd otherwise. */
   readonly kv?: Kv;
   readonly metrics?: Metrics;
+  /** Sockets that a service manager opened. */
+  readonly passed?: readonly PassedSocket[];
+  readonly onReload?: OnReload<RegionalDaemonConfig>;
 }
+
+/** @throws ConfigError with every problem of the links, before anything is opened */
 
 export async function createRegionalDaemon(options: RegionalDaemonOptions): Promise<readonly Component[]> {
   const { config, logger, version, clock = systemClock } = options;
+  const passed = options.passed ?? [];
+  const links = await checkLinks(config, passed, (of) => readBootFiles(config, of));
   const metrics = options.metrics ?? createMetrics({ processMetrics: true });
   const kv = options.kv ?? createEtcdKv(etcdConfig(config));
   const planning = createRegionPlanning({ config, kv, clock, logger });
@@ -35,10 +48,10 @@ export async function createRegionalDaemon(options: RegionalDaemonOptions): Prom
   const regions = createRegionStore({ kv });
   const presence = createPresence({
     ...{ kv, fence, clock, logger, regions },
-    capabilities: () => capabilitiesOf(catalogue, config, version),
+    capabilities: () => capabilitiesOf({ catalogue, config, version, doors, links: liveLinks.now() }),
   });
   const doors = await createMachineDoors({
-    ...{ config, planning, clock, logger, metrics },
+    ...{ config, planning, clock, logger, metrics, links, passed },
     health: () =>
       healthBody({
         regionId: config.regionId,
@@ -50,26 +63,56 @@ export async function createRegionalDaemon(options: RegionalDaemonOptions): Prom
         leadership: leadership.state,
         leader: leadership.leader,
         lastHeartbeat: presence.lastHeartbeat,
-        problems: [...catalogue.problems, ...doors.loaders.problems],
+        problems: [...catalogue.problems, ...doors.loaders.problems, ...liveLinks.problems()],
         agents: agents.connectedTasks().length,
       }),
   });
+  const liveLinks = createLiveLinks({
+    ...{ config, links, logger, metrics },
+    onReload: options.onReload ?? (() => undefined),
+    apply: (next) => {
+      doors.bootServices.reconfigure(next);
+      presence.poke();
+    },
+  });
+  const historyWriter = createHistoryWriter({
+    ...{ history: doors.bootHistory, store: createBootStore({ kv }), fence, logger },
+  });
   return regionComponents({
-    ...{ kv, cache, catalogue, loop, leadership, presence, logger, ...doors },
+    ...{ kv, cache, catalogue, loop, leadership, presence, historyWriter, logger, ...doors },
     sightings: { agents, cache, regions, fence, clock, logger },
   });
 }
 
-function capabilitiesOf(
-  catalogue: Catalogue,
-  config: RegionalDaemonConfig,
-  version: string,
-): RegionCapabilities {
+function capabilitiesOf(parts: {
+  readonly catalogue: Catalogue;
+  readonly config: RegionalDaemonConfig;
+  readonly version: string;
+  readonly doors: MachineDoors;
+  readonly links: readonly DaemonLink[];
+}): RegionCapabilities {
+  const { catalogue, config, version, doors, links } = parts;
+  const { kernelArguments, serviceAddress } = config;
+  const { bootServices, gateway, loaders } = doors;
+  const boot = (address: string) =>
+    offeredBoot({
+      kernelArguments,
+      baseUrl: bootServices.baseUrl(address),
+      agentEndpoint: gateway.agentEndpoint(address),
+    });
+  const states = bootServices.states();
+  const served = (['dhcp', 'tftp', 'http'] as const).filter((name) => states[name] !== 'off');
   return {
     schema_version: 1,
     images: catalogue.images.map(offerImage),
-    services: config.dhcp === undefined ? ['tftp', 'http', 'agent'] : ['dhcp', 'tftp', 'http', 'agent'],
+    services: [...served, 'agent'],
     daemon_version: version,
+    links: offeredLinks({
+      links,
+      baseUrl: (address) => bootServices.baseUrl(address),
+      ...{ loaders, boot },
+    }),
+    boot: boot(serviceAddress),
   };
 }
 

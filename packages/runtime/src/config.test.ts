@@ -23,7 +23,13 @@ const TABLE = defineConfig({
     default: 'info',
     description: 'Level',
   },
-  urls: { env: 'LPMOS_URLS', type: listType(urlType), optional: true, description: 'URLs' },
+  urls: {
+    env: 'LPMOS_URLS',
+    type: listType(urlType),
+    optional: true,
+    formerly: { name: 'LPMOS_URL', change: 'a list' },
+    description: 'URLs',
+  },
   key: {
     env: 'LPMOS_KEY',
     type: textType({ describe: 'a key of 8 letters', pattern: /^[a-z]{8}$/ }),
@@ -43,6 +49,15 @@ function problemsOf(env: Record<string, string>, file?: unknown): readonly strin
 }
 
 describe('readConfig', () => {
+  it('refuses the name that a setting had, and says what it is now', () => {
+    expect(problemsOf({ LPMOS_NAME: 'n', LPMOS_URL: 'http://a' })).toEqual([
+      'LPMOS_URL is now LPMOS_URLS (urls in a file): a list',
+    ]);
+    expect(problemsOf({ LPMOS_NAME: 'n' }, { url: 'http://a' })).toEqual([
+      '"url" in the configuration file is now LPMOS_URLS (urls in a file): a list',
+    ]);
+  });
+
   it('takes defaults, then the file, then the environment', () => {
     const file = { name: 'file', api_port: 1, log_level: 'debug' };
     const config = readConfig(TABLE, { env: { LPMOS_API_PORT: '2', HOME: '/root' }, file });

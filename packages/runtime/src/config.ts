@@ -20,6 +20,8 @@ export interface ConfigField<T = unknown> {
   /** Text as it would stand in the variable. A field with neither default nor `optional` is required. */
   readonly default?: string;
   readonly optional?: true;
+  /** A name that it had: refused, with what has changed. */
+  readonly formerly?: { readonly name: string; readonly change: string };
   /** Never printed. Secrets come by file; this marks the rare value that is one itself. */
   readonly secret?: true;
 }
@@ -96,7 +98,7 @@ function unknownNames(table: ConfigTable, sources: ConfigSources): string[] {
   const names = new Set([...Object.values(table).map((field) => field.env), ...SHARED_NAMES]);
   const fromEnv = Object.keys(sources.env)
     .filter((name) => name.startsWith('LPMOS_') && !names.has(name))
-    .map((name) => `${name} is not a setting of this program; see --help`);
+    .map((name) => `${name} ${renamed(table, name) ?? UNKNOWN}`);
   if (sources.file === undefined || sources.file === null) return fromEnv;
   if (typeof sources.file !== 'object' || Array.isArray(sources.file)) {
     return [...fromEnv, 'the configuration file must be a mapping of settings'];
@@ -104,8 +106,19 @@ function unknownNames(table: ConfigTable, sources: ConfigSources): string[] {
   const keys = new Set(Object.values(table).map(fileKey));
   const fromFile = Object.keys(sources.file)
     .filter((key) => !keys.has(key))
-    .map((key) => `"${key}" in the configuration file is not a setting of this program; see --help`);
+    .map((key) => `"${key}" in the configuration file ${renamed(table, envName(key)) ?? UNKNOWN}`);
   return [...fromEnv, ...fromFile];
+}
+
+const UNKNOWN = 'is not a setting of this program; see --help';
+
+function renamed(table: ConfigTable, name: string): string | undefined {
+  const now = Object.values(table).find(({ formerly }) => formerly?.name === name);
+  return now?.formerly && `is now ${now.env} (${fileKey(now)} in a file): ${now.formerly.change}`;
+}
+
+function envName(key: string): string {
+  return `LPMOS_${key.toUpperCase()}`;
 }
 
 function textOf(field: ConfigField, sources: ConfigSources): string | undefined {

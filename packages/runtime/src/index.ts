@@ -24,5 +24,7 @@ export { createMetrics } from './metrics';
 export type { Metrics } from './metrics';
 export { main, runProgram } from './program';
 export type { Program, ProgramContext, ProgramProcess } from './program';
+export { reloads } from './reload';
+export type { OnReload, ReloadListener, Reread } from './reload';
 export { runGroup } from './run-group';
 export type { Component, RunGroupOptions } from './run-group';

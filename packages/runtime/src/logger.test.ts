@@ -32,6 +32,22 @@ describe('the logger', () => {
     },
   );
 
+  it('shows no secret of a child logger or of an error', () => {
+    const lines = logged((logger) => {
+      logger.child({ session: { token: 'hunter2', id: 7 } }).info({}, 'x');
+      logger.error({ err: Object.assign(new Error('refused'), { ticket: 'hunter2' }) }, 'x');
+    });
+    expect(JSON.stringify(lines)).not.toContain('hunter2');
+    expect(lines[0]?.['session']).toEqual({ token: '[secret]', id: 7 });
+    expect(lines[1]?.['err']).toMatchObject({ message: 'refused', ticket: '[secret]' });
+  });
+
+  it('changes nothing that its caller still holds', () => {
+    const fields = { inner: { token: 'hunter2' } };
+    logged((logger) => logger.info(fields, 'x'));
+    expect(fields).toEqual({ inner: { token: 'hunter2' } });
+  });
+
   it('writes errors with their causes', () => {
     const cause = new Error('the disk is full');
     const [line] = logged((logger) => logger.error({ err: new Error('cannot write', { cause }) }, 'x'));

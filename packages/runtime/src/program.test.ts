@@ -100,4 +100,38 @@ describe('a program', () => {
     const failing: Component = { name: 'bad', start: () => Promise.reject(new Error('no socket')) };
     expect(await run([], { LPMOS_NAME: 'a' }, () => [failing])).toMatchObject({ code: 1 });
   });
+
+  it('reads its file again on a hangup', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'lpmos-program-'));
+    const file = join(dir, 'config.yaml');
+    const told: unknown[] = [];
+    let hangUp: () => void = () => undefined;
+    const stop = new AbortController();
+    try {
+      writeFileSync(file, 'name: one');
+      const code = await runProgram(
+        {
+          ...{ name: 'lpmos-test', version: '1', summary: 'tests', table: TABLE, examples: [] },
+          logLevel: () => 'silent',
+          components: (_config, { onReload }) => {
+            onReload((read) => void told.push(read));
+            writeFileSync(file, 'name: two');
+            hangUp();
+            return [endless, stopper(stop)];
+          },
+        },
+        {
+          ...{ args: ['--config', file], env: {}, print: () => undefined, printError: () => undefined },
+          signal: stop.signal,
+          onHangup: (listener) => {
+            hangUp = listener;
+          },
+        },
+      );
+      expect(code).toBe(0);
+      expect(told).toEqual([{ config: { name: 'two', port: 1 } }]);
+    } finally {
+      rmSync(dir, { recursive: true, force: true });
+    }
+  });
 });

@@ -1,17 +1,22 @@
 /**
  * The skeleton that every service shares: `--help`, `--version`, `--print-config`, configuration with all problems at once,
  * signals, the run group, exit codes. A service's main.ts hands in its table and its components and nothing else.
+ * SIGHUP reads the configuration again for a service that asked for it; what then changes is its business. Others end by it, as ever.
  */
 import { ConfigError, describeConfig, readConfig, readConfigFile } from './config';
 import type { ConfigOf, ConfigSources, ConfigTable } from './config';
 import { createLogger } from './logger';
 import type { Logger, LogLevel } from './logger';
 import { runGroup } from './run-group';
+import { reloads } from './reload';
+import type { OnReload } from './reload';
 import type { Component } from './run-group';
 
-export interface ProgramContext {
+export interface ProgramContext<C = unknown> {
   readonly logger: Logger;
   readonly version: string;
+  /** Asks to be told what SIGHUP found. */
+  readonly onReload: OnReload<C>;
 }
 
 export interface Program<T extends ConfigTable> {
@@ -21,9 +26,11 @@ export interface Program<T extends ConfigTable> {
   readonly examples: readonly string[];
   readonly table: T;
   readonly logLevel: (config: ConfigOf<T>) => LogLevel;
+  /** SIGHUP reads the configuration again (see ProgramContext.onReload) instead of ending the program. */
+  readonly reloads?: true;
   readonly components: (
     config: ConfigOf<T>,
-    context: ProgramContext,
+    context: ProgramContext<ConfigOf<T>>,
   ) => readonly Component[] | Promise<readonly Component[]>;
 }
 
@@ -34,6 +41,8 @@ export interface ProgramProcess {
   readonly printError: (text: string) => void;
   /** Aborts on SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
+  /** Calls for each SIGHUP from now on, and for one that came before; absent in programs that end by it. */
+  readonly onHangup?: (listener: () => void) => void;
 }
 
 /** A stop that takes longer than this has hung on something; its name is logged. */
@@ -60,13 +69,15 @@ export async function runProgram<T extends ConfigTable>(
     return 0;
   }
   try {
-    const sources = readSources(args.configFile ?? host.env['LPMOS_CONFIG_FILE'], host.env);
+    const read = (): ConfigSources => readSources(args.configFile ?? host.env['LPMOS_CONFIG_FILE'], host.env);
+    const sources = read();
     if (args.printConfig) {
       readConfig(program.table, sources);
       host.print(describeConfig(program.table, sources));
       return 0;
     }
-    return await serve(program, readConfig(program.table, sources), host);
+    const config = readConfig(program.table, sources);
+    return await serve({ program, config, host, reread: () => readConfig(program.table, read()) });
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     host.printError(`${program.name}: ${thrown.message}`);
@@ -80,6 +91,7 @@ export async function main<T extends ConfigTable>(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<void> {
   const controller = new AbortController();
+  const hangups = program.reloads === true ? earlyHangups() : undefined;
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => controller.abort());
   const code = await runProgram(program, {
     args: process.argv.slice(2),
@@ -87,19 +99,37 @@ export async function main<T extends ConfigTable>(
     print: (text) => process.stdout.write(`${text}\n`),
     printError: (text) => process.stderr.write(`${text}\n`),
     signal: controller.signal,
+    ...(hangups === undefined ? {} : { onHangup: hangups }),
   });
   process.exitCode = code;
   setTimeout(() => process.exit(code), STOP_TIMEOUT_MS).unref();
 }
 
-async function serve<T extends ConfigTable>(
-  program: Program<T>,
-  config: ConfigOf<T>,
-  host: ProgramProcess,
-): Promise<number> {
+interface Serving<T extends ConfigTable> {
+  readonly program: Program<T>;
+  readonly config: ConfigOf<T>;
+  readonly host: ProgramProcess;
+  readonly reread: () => ConfigOf<T>;
+}
+
+/** From the first moment: a reload while the service starts must neither end it nor be forgotten. */
+function earlyHangups(): (listener: () => void) => void {
+  let missed = false;
+  let hear = (): void => {
+    missed = true;
+  };
+  process.on('SIGHUP', () => hear());
+  return (listener) => {
+    hear = listener;
+    if (missed) listener();
+  };
+}
+
+async function serve<T extends ConfigTable>({ program, config, host, reread }: Serving<T>): Promise<number> {
   const logger = createLogger({ name: program.name, level: program.logLevel(config) });
+  const onReload = reloads({ onHangup: host.onHangup ?? (() => undefined), reread, logger });
   try {
-    const components = await program.components(config, { logger, version: program.version });
+    const components = await program.components(config, { logger, version: program.version, onReload });
     await runGroup({
       components,
       logger,

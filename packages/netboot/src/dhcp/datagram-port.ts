@@ -9,6 +9,9 @@ export interface Endpoint {
   readonly port: number;
 }
 
+/** Which port of ours a datagram came to: the server's (67), the boot server's (4011), or the clients' (68), where we only listen. */
+export type Inlet = 'dhcp' | 'boot-server' | 'client-port';
+
 export interface DatagramPort {
   /** Where the port listens. */
   readonly local: Endpoint;

@@ -84,7 +84,7 @@ export function describeForeignReply(reply: ForeignReply, plan: LinkPlan, mac?: 
     reply.server === plan.link.serverAddress
       ? ' under our own name (option 54), which no honest server does'
       : '';
-  return `another DHCP server is on link ${plan.link.name}: ${reply.server}${via}${hardware}${boots}${claimsUs}; stop it, or list it in knownServers when it is meant to be there`;
+  return `another DHCP server is on link ${plan.link.name}: ${reply.server}${via}${hardware}${boots}${claimsUs}; stop it, or name it among the known servers of the link (known_servers) when it is meant to be there`;
 }
 
 function printable(text: string): string {

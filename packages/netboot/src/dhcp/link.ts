@@ -13,6 +13,9 @@ export interface Reservation {
   readonly hostname?: string;
 }
 
+/** Stands in a script URL for the client's hardware address, with hyphens. */
+export const MAC_PLACEHOLDER = '{mac}';
+
 export interface BootSources {
   /** Address of the TFTP server as machines see it (`siaddr` and option 66). */
   readonly nextServer: string;
@@ -20,7 +23,7 @@ export interface BootSources {
   readonly loaders: Readonly<Partial<Record<LoaderKey, string>>>;
   /** URLs for UEFI HTTP boot. */
   readonly httpLoaders?: Readonly<Partial<Record<LoaderKey, string>>>;
-  /** What iPXE loads; its variables, such as `${net0/mac}`, pass as they are. */
+  /** What iPXE loads; `{mac}` becomes the address of the card that asks, iPXE's variables such as `${uuid}` pass as they are. */
   readonly scriptUrl: string;
 }
 
@@ -35,6 +38,8 @@ export interface DhcpLink {
   readonly name: string;
   /** `server` when absent. */
   readonly mode?: LinkMode;
+  /** Reached through relays alone: we have no address in the subnet, and nobody on it hears us directly. */
+  readonly relayedOnly?: boolean;
   /** Our address on the link: option 54 and the source of every reply. */
   readonly serverAddress: string;
   /** `10.77.0.0/24` */

@@ -9,12 +9,13 @@ import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
 import type { AdmittedRequest } from './admit';
 import { admit } from './admit';
-import type { DatagramPort, Endpoint } from './datagram-port';
+import type { DatagramPort, Endpoint, Inlet } from './datagram-port';
 import { encodePacket } from './encode-packet';
 import { createForeignServerWatch, describeForeignReply, foreignReply } from './foreign-servers';
 import type { ForeignServerWatch } from './foreign-servers';
 import type { Lease, LeaseTable } from './lease-table';
 import type { LinkPlan } from './link';
+import type { Arrival, LinkGroup, LinkMember } from './link-group';
 import { neighbourMac } from './neighbour-mac';
 import type { DhcpPacket } from './packet';
 import { decodePacket } from './packet';
@@ -22,49 +23,62 @@ import type { DhcpResponse, RespondInput } from './respond';
 import { respond } from './respond';
 import { respondProxy } from './respond-proxy';
 
-/** Which port of ours a datagram came to: the server's (67), the boot server's (4011), or the clients' (68), where we only listen. */
-export type Inlet = 'dhcp' | 'boot-server' | 'client-port';
-
-export interface PacketHandlerOptions {
+/** What a link is at the moment: replaced as a whole when its settings change. */
+export interface LinkState {
   readonly plan: LinkPlan;
   readonly table: LeaseTable;
+}
+
+export interface PacketHandlerOptions {
+  readonly state: () => LinkState;
+  /** The links of the daemon, among which a relay may choose; without it this link is alone. */
+  readonly group?: LinkGroup;
   readonly decider: BootDecider;
   readonly clock: Clock;
   readonly emit: BootEventListener;
   readonly onLease?: (lease: Lease) => void;
 }
 
-export type PacketHandler = (inlet: Inlet, port: DatagramPort, bytes: Uint8Array, from: Endpoint) => void;
+export interface PacketHandler {
+  readonly onDatagram: (inlet: Inlet, port: DatagramPort, bytes: Uint8Array, from: Endpoint) => void;
+  /** This link as one of a group. */
+  readonly member: LinkMember;
+}
 
 /** Replies that the system has not taken yet; more are dropped, and the clients ask again. */
 const MAX_REPLIES_IN_FLIGHT = 1024;
 
-interface Shell extends PacketHandlerOptions {
+interface Shell extends LinkState, Omit<PacketHandlerOptions, 'state'> {
   readonly foreign: ForeignServerWatch;
   readonly flight: { replies: number };
 }
 
-interface Arrival {
-  readonly inlet: Inlet;
-  readonly port: DatagramPort;
-  readonly bytes: Uint8Array;
-  readonly from: Endpoint;
-  readonly nowMs: number;
-}
-
 export function packetHandler(options: PacketHandlerOptions): PacketHandler {
   const { clock, emit } = options;
-  const shell: Shell = { ...options, foreign: createForeignServerWatch(), flight: { replies: 0 } };
+  const own = { foreign: createForeignServerWatch(), flight: { replies: 0 } };
+  let shell: Shell = { ...options, ...options.state(), ...own };
+  const current = (): Shell => {
+    const { plan, table } = options.state();
+    if (plan !== shell.plan || table !== shell.table) shell = { ...shell, plan, table };
+    return shell;
+  };
+  const member: LinkMember = {
+    plan: () => options.state().plan,
+    serve: (arrival, packet) => serve(current(), arrival, packet),
+  };
   // Lease times are epoch times that survive a restart, on a clock that no time server can step.
   const epochMs = clock.nowMs() - clock.monotonicMs();
-  return (inlet, port, bytes, from) => {
-    try {
-      handle(shell, { inlet, port, bytes, from, nowMs: epochMs + clock.monotonicMs() });
-    } catch (thrown) {
-      emit(
-        event(from, { request: 'DHCP', outcome: 'failed', reason: `internal fault: ${describe(thrown)}` }),
-      );
-    }
+  return {
+    member,
+    onDatagram: (inlet, port, bytes, from) => {
+      try {
+        handle(current(), { inlet, port, bytes, from, nowMs: epochMs + clock.monotonicMs() });
+      } catch (thrown) {
+        emit(
+          event(from, { request: 'DHCP', outcome: 'failed', reason: `internal fault: ${describe(thrown)}` }),
+        );
+      }
+    },
   };
 }
 
@@ -80,7 +94,16 @@ function handle(shell: Shell, arrival: Arrival): void {
   }
   noteForeignServer(shell, arrival, decoded.packet);
   if (inlet === 'client-port') return;
-  const admission = admit(decoded.packet, plan);
+  const home = shell.group?.find(plan, arrival, decoded.packet);
+  if (home === undefined) return serve(shell, arrival, decoded.packet);
+  if (home.problem === undefined) return home.member.serve(arrival, decoded.packet);
+  emit(event(from, { request: 'DHCP', outcome: 'ignored', reason: home.problem }));
+}
+
+function serve(shell: Shell, arrival: Arrival, packet: DhcpPacket): void {
+  const { plan, emit } = shell;
+  const { from } = arrival;
+  const admission = admit(packet, plan);
   if (admission.kind === 'ignored') {
     const { mac, reason, type = 'DHCP' } = admission;
     return emit(

@@ -124,7 +124,7 @@ describe('parseDhcpLink', () => {
     [
       'a loader for what does not exist',
       { boot: { ...LAB.boot, loaders: { mips: 'x' } } },
-      /^boot\.loaders\.mips: is unknown; the fields are bios, ia32, x64, arm64/,
+      /^boot\.loaders\.mips: is unknown; the fields are bios, ia32, x64, arm32, arm64, riscv32/,
     ],
     [
       'a loader name that does not fit',

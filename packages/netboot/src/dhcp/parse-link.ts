@@ -40,6 +40,7 @@ const FIELDS = [
     'leaseSeconds',
   ],
   ...['offerSeconds', 'reservations', 'relays', 'ports', 'boot', 'unknownClients', 'mode', 'knownServers'],
+  'relayedOnly',
 ];
 /** The longest text that is one option. */
 const MAX_OPTION = 255;
@@ -99,11 +100,17 @@ function checkMode({ raw, report }: Scope): void {
 }
 
 function checkNetwork(link: Scope, subnet: Subnet | undefined): void {
-  checkHost(link, 'serverAddress', subnet);
+  const relayed = link.raw['relayedOnly'];
+  if (relayed !== undefined && typeof relayed !== 'boolean')
+    link.report('relayedOnly', 'must be true or false');
+  checkHost(link, 'serverAddress', relayed === true ? undefined : subnet);
   if (link.raw['router'] !== undefined) checkHost(link, 'router', subnet);
   checkAddresses(link, 'dnsServers');
   if (link.raw['ntpServers'] !== undefined) checkAddresses(link, 'ntpServers');
   checkAddresses(link, 'relays', MAX_RELAYS);
+  if (relayed === true && Array.isArray(link.raw['relays']) && link.raw['relays'].length === 0) {
+    link.report('relays', 'must name at least one relay of a link that is reached by relays alone');
+  }
   if (link.raw['knownServers'] !== undefined) checkAddresses(link, 'knownServers');
   if (link.raw['domain'] === undefined) return;
   checkText(link, 'domain', { pattern: DOMAIN_NAME, problem: 'must be a domain name such as lab.example' });

@@ -44,6 +44,7 @@ export function respondProxy(input: RespondProxyInput): DhcpResponse {
     return ignored('no netboot client (option 60): a proxy answers nobody else');
   }
   const boot = bootData({
+    mac: request.mac,
     client: request.client,
     decision,
     sources: plan.link.boot,

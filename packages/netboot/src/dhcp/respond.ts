@@ -204,6 +204,7 @@ function bind(input: RespondInput, address: string): DhcpResponse {
 function grant(input: RespondInput, type: ReplyType, yiaddr?: string, lease?: Lease): DhcpResponse {
   const { request, plan, decision } = input;
   const boot = bootData({
+    mac: request.mac,
     client: request.client,
     decision,
     sources: plan.link.boot,

@@ -3,18 +3,19 @@
  * Up to three ports: the server's (67), the boot server's (4011, proxyDHCP) and, to hear other servers, the clients' (68).
  * Invariant: it starts with all the ports that it answers on or with none, and hears on none after stop.
  */
-import type { Clock, MacAddress } from '@lpmos/core';
+import type { Clock, FieldProblem, MacAddress } from '@lpmos/core';
 import { LpmosError } from '@lpmos/core';
 import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
-import type { DatagramPort, Endpoint } from './datagram-port';
+import type { DatagramPort, Endpoint, Inlet } from './datagram-port';
 import { isHostOf, readIpv4 } from './ipv4';
 import { isKnownPeer } from './known-peer';
 import type { Lease } from './lease-table';
 import { LeaseTable } from './lease-table';
 import type { DhcpLink, LinkPlan } from './link';
 import { planLink } from './link';
-import type { Inlet, PacketHandler } from './packet-handler';
+import type { LinkGroup } from './link-group';
+import type { LinkState, PacketHandler } from './packet-handler';
 import { packetHandler } from './packet-handler';
 import { parseDhcpLink } from './parse-link';
 
@@ -24,8 +25,10 @@ export interface DhcpServerOptions {
   readonly link: DhcpLink;
   readonly decider: BootDecider;
   readonly clock: Clock;
-  /** Opens the server's port; see openUdpSocket. */
-  readonly open: OpenPort;
+  /** Opens the server's port; see openUdpSocket. Only a link that is reached by relays alone may do without: others of its group hear them. */
+  readonly open?: OpenPort;
+  /** The other links of the daemon. */
+  readonly group?: LinkGroup;
   /** Opens the boot server's port (4011). Required in mode `proxy`; in mode `server` for firmware that asks there as well. */
   readonly openBootServer?: OpenPort;
   /** Opens the clients' port to hear other servers; see openUdpListener. Without it only replies to port 67 show them. */
@@ -40,56 +43,89 @@ export interface DhcpServerOptions {
 }
 
 export interface DhcpServer {
-  /** @returns where it listens. @throws LpmosError `unavailable`, `invalid_argument` or, when started twice, `internal`. */
+  /** @returns where it listens, or is reached through its group. @throws LpmosError `unavailable`, `invalid_argument` or, when started twice, `internal`. */
   start(): Promise<Endpoint>;
   /** Safe to call twice and before start. */
   stop(): Promise<void>;
+  /**
+   * Goes on with other settings of the same link and the same leases, from the next packet on.
+   * @throws LpmosError `invalid_argument` with every problem, also for what cannot change while it runs; nothing has changed then.
+   */
+  reconfigure(link: DhcpLink): void;
   /** Where the boot server listens (4011), once started with one. */
   bootServer(): Endpoint | undefined;
   /** Every record, expired ones included. */
   leases(): readonly Lease[];
   leaseOf(mac: MacAddress): Lease | undefined;
+  /** Who holds an address now, for services whose requests name no machine. */
+  holderOf(address: string): MacAddress | undefined;
   /** Whether a peer is a machine of this link, to which other boot servers may answer; see known-peer.ts. */
   knows(address: string): boolean;
 }
 
 /** @throws LpmosError `invalid_argument` with every problem of the link. */
 export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
-  const plan = planLink(checkedLink(options));
-  const table = new LeaseTable(plan);
   const emit = guarded(options.onEvent);
-  for (const lease of options.initialLeases ?? []) {
-    if (!isOnLink(plan, lease) || !table.apply(lease)) emit(storedLeaseRefused(lease));
-  }
-  const { decider, clock, onLease } = options;
-  const ports = portLife({
-    options,
-    emit,
-    onDatagram: packetHandler({
-      plan,
-      table,
-      decider,
-      clock,
-      emit,
-      ...(onLease === undefined ? {} : { onLease }),
-    }),
+  let state = linkState(checkedLink(options), options.initialLeases ?? [], emit);
+  const { decider, clock, onLease, group } = options;
+  const handler = packetHandler({
+    ...{ state: () => state, decider, clock, emit },
+    ...(group === undefined ? {} : { group }),
+    ...(onLease === undefined ? {} : { onLease }),
   });
   return {
-    ...ports,
-    leases: () => table.all(),
-    leaseOf: (mac) => table.ofMac(mac),
-    knows: (address) => isKnownPeer({ plan, table, nowMs: clock.nowMs() }, address),
+    ...portLife({ options, emit, handler }),
+    reconfigure: (link) => {
+      const checked = checkedLink({ ...options, link });
+      refuseFixed(state.plan.link, checked);
+      state = linkState(checked, state.table.all(), emit);
+    },
+    leases: () => state.table.all(),
+    leaseOf: (mac) => state.table.ofMac(mac),
+    holderOf: (address) => {
+      const number = readIpv4(address);
+      const lease = number === undefined ? undefined : state.table.ofAddress(number);
+      return lease?.state === 'offered' || lease?.state === 'bound' ? lease.mac : undefined;
+    },
+    knows: (address) => isKnownPeer({ ...state, nowMs: clock.nowMs() }, address),
   };
 }
 
-function checkedLink({ link, openBootServer }: DhcpServerOptions): DhcpLink {
+function linkState(link: DhcpLink, leases: readonly Lease[], emit: BootEventListener): LinkState {
+  const plan = planLink(link);
+  const table = new LeaseTable(plan);
+  for (const lease of leases) {
+    if (!isOnLink(plan, lease) || !table.apply(lease)) emit(storedLeaseRefused(lease));
+  }
+  return { plan, table };
+}
+
+/** What sockets and leases hang on. */
+const FIXED = ['name', 'serverAddress', 'subnet', 'relayedOnly', 'ports'] as const;
+
+function refuseFixed(now: DhcpLink, next: DhcpLink): void {
+  const fields = FIXED.filter((field) => JSON.stringify(now[field]) !== JSON.stringify(next[field])).map(
+    (path) => ({ path, problem: 'cannot change while the server runs; restart it' }),
+  );
+  if (fields.length > 0) throw wrongLink(fields);
+}
+
+function checkedLink({ link, open, openBootServer }: DhcpServerOptions): DhcpLink {
   const checked = parseDhcpLink(link);
   const problems = checked.kind === 'problems' ? [...checked.problems] : [];
-  if (link.mode === 'proxy' && openBootServer === undefined) {
+  const isHeardByOthers = link.relayedOnly === true;
+  if (open === undefined && !isHeardByOthers) {
+    problems.push({ path: 'ports', problem: 'need a socket on a link that we are on; give open' });
+  }
+  if (link.mode === 'proxy' && openBootServer === undefined && !isHeardByOthers) {
     problems.push({ path: 'mode', problem: 'proxy needs the boot server’s port too; give openBootServer' });
   }
   if (checked.kind === 'link' && problems.length === 0) return checked.link;
-  throw new LpmosError({
+  throw wrongLink(problems);
+}
+
+function wrongLink(problems: readonly FieldProblem[]): LpmosError {
+  return new LpmosError({
     code: 'invalid_argument',
     message: `The DHCP link is wrong: ${problems.map((entry) => `${entry.path} ${entry.problem}`).join('; ')}`,
     fields: problems,
@@ -99,21 +135,23 @@ function checkedLink({ link, openBootServer }: DhcpServerOptions): DhcpLink {
 interface PortLife {
   readonly options: DhcpServerOptions;
   readonly emit: BootEventListener;
-  readonly onDatagram: PacketHandler;
+  readonly handler: PacketHandler;
 }
 
 function portLife(life: PortLife): Pick<DhcpServer, 'start' | 'stop' | 'bootServer'> {
   const opened: DatagramPort[] = [];
+  let leave: (() => void) | undefined;
   let starting: Promise<Endpoint> | undefined;
   let bootServer: DatagramPort | undefined;
   const close = async (): Promise<void> => {
+    leave?.();
     await Promise.all(opened.splice(0).map((port) => port.close()));
   };
   const open = async (inlet: Inlet, opener: OpenPort): Promise<DatagramPort> => {
     const port = await opener();
     opened.push(port);
     port.listen({
-      onDatagram: (bytes, from) => life.onDatagram(inlet, port, bytes, from),
+      onDatagram: (bytes, from) => life.handler.onDatagram(inlet, port, bytes, from),
       onError: (error) =>
         inlet === 'client-port' ? life.emit(deafTo(error)) : life.options.onFailure?.(error),
     });
@@ -121,12 +159,16 @@ function portLife(life: PortLife): Pick<DhcpServer, 'start' | 'stop' | 'bootServ
   };
   const startAll = async (): Promise<Endpoint> => {
     const { options } = life;
+    const { link } = options;
     try {
       // The boot server first: an OFFER may send clients there.
       if (options.openBootServer !== undefined)
         bootServer = await open('boot-server', options.openBootServer);
       if (options.openClientPort !== undefined) await listenForOthers(life, open, options.openClientPort);
-      return (await open('dhcp', options.open)).local;
+      const here = { address: link.serverAddress, port: link.ports.server };
+      const local = options.open === undefined ? here : (await open('dhcp', options.open)).local;
+      leave = options.group?.join(life.handler.member);
+      return local;
     } catch (thrown) {
       await close();
       throw thrown;

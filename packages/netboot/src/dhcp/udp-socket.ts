@@ -16,6 +16,16 @@ export interface UdpSocketOptions {
   readonly port: number;
   /** An open UDP socket, bound to the port and to the link's device. */
   readonly fd?: number;
+  /** Hears unicasts to the server address and no broadcast: what relays and renewing clients send. Shares its port with sockets on devices. */
+  readonly unicastOnly?: boolean;
+}
+
+export interface BoundSockets {
+  readonly serverAddress: string;
+  /** Hears broadcasts; from openDeviceSockets. */
+  readonly receiving: Socket;
+  /** Bound to the server address; without it the port only listens. */
+  readonly sending?: Socket;
 }
 
 /** Addresses only: without this, Node asks the resolver's thread for every datagram. */
@@ -30,9 +40,10 @@ export function openUdpSocket(options: UdpSocketOptions): () => Promise<Datagram
   return async () => {
     const opened: Socket[] = [];
     try {
-      return options.fd === undefined
-        ? await openPair(options, opened)
-        : await openInherited(options, options.fd, opened);
+      if (options.fd !== undefined) return await openInherited(options, options.fd, opened);
+      return options.unicastOnly === true
+        ? await openUnicast(options, opened)
+        : await openPair(options, opened);
     } catch (thrown) {
       await Promise.all(opened.map(closeSocket));
       throw explained(thrown, options);
@@ -44,19 +55,45 @@ export function openUdpSocket(options: UdpSocketOptions): () => Promise<Datagram
  * Hears what is broadcast to a port that another program of this host may share (68 and its DHCP client); sends nothing.
  * A program that does not share keeps us out, which is said as `unavailable`.
  */
-export function openUdpListener({ port }: { readonly port: number }): () => Promise<DatagramPort> {
+export function openUdpListener({ port, fd }: ListenerOptions): () => Promise<DatagramPort> {
   return async () => {
     const opened: Socket[] = [];
     try {
       const socket = udpSocket(opened);
-      const local = { address: '0.0.0.0', port: (await bound(socket, { address: '0.0.0.0', port })).port };
-      const refuse = (): Promise<void> => Promise.reject(new Error('this port only listens'));
-      return { ...portOver([socket], socket, local), send: refuse };
+      const target = fd === undefined ? { address: '0.0.0.0', port } : { fd };
+      const local = { address: '0.0.0.0', port: (await bound(socket, target)).port };
+      return { ...portOver([socket], socket, local), send: onlyListens };
     } catch (thrown) {
       await Promise.all(opened.map(closeSocket));
       throw explained(thrown, { serverAddress: '0.0.0.0', port });
     }
   };
+}
+
+export interface ListenerOptions {
+  readonly port: number;
+  /** An open UDP socket, bound to the port and to the link's device. */
+  readonly fd?: number;
+}
+
+/** A port over sockets that are open and bound already. Takes them over: closing the port closes them. */
+export function portOverSockets({ serverAddress, receiving, sending }: BoundSockets): DatagramPort {
+  receiving.setRecvBufferSize(RECEIVE_BUFFER_BYTES);
+  const local = { address: serverAddress, port: receiving.address().port };
+  if (sending === undefined) return { ...portOver([receiving], receiving, local), send: onlyListens };
+  sending.setBroadcast(true);
+  return portOver([receiving, sending], sending, local);
+}
+
+function onlyListens(): Promise<void> {
+  return Promise.reject(new Error('this port only listens'));
+}
+
+async function openUnicast(options: UdpSocketOptions, opened: Socket[]): Promise<DatagramPort> {
+  const socket = udpSocket(opened);
+  const { serverAddress: address } = options;
+  const { port } = await bound(socket, { address, port: options.port });
+  return portOver([socket], socket, { address, port });
 }
 
 async function openPair(options: UdpSocketOptions, opened: Socket[]): Promise<DatagramPort> {

@@ -25,7 +25,11 @@ export interface AgentGatewayOptions {
   readonly sha256: Sha256;
   readonly actor: string;
   readonly imageOf: (task: TaskRecord) => ImageManifest | undefined;
-  readonly imagesUrl: () => string;
+  /** Where agents find us: at the first one, and at those of the links. */
+  readonly addresses: readonly string[];
+  /** Which of them a peer is to dial. */
+  readonly addressFor: (peer: string) => string;
+  readonly imagesUrl: (address: string) => string;
   readonly health: () => { readonly healthy: boolean; readonly body: unknown };
 }
 
@@ -39,8 +43,8 @@ export interface AgentGateway {
   stop(): Promise<void>;
   ports(): AgentPorts;
   state(): ServiceState;
-  /** `10.77.0.1:8082`: what agents dial. */
-  agentEndpoint(): string;
+  /** `10.77.0.1:8082`: what agents dial; the daemon's own address unless one is named. */
+  agentEndpoint(address?: string): string;
 }
 
 export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
@@ -52,20 +56,23 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     ...options,
     tls,
     regionId: config.regionId,
-    address: config.serviceAddress,
+    addresses: options.addresses,
     port: config.agentGrpcPort,
-    orders: {
-      imageOf: options.imageOf,
-      secrets: options.secrets,
-      imagesUrl: options.imagesUrl,
-      checkInUrl: () => `https://${config.serviceAddress}:${ports.agent_api}/api/v1/agent/status`,
-      tlsServerName: config.agentTlsName,
+    ordersFor: (peer) => {
+      const address = options.addressFor(peer);
+      return {
+        imageOf: options.imageOf,
+        secrets: options.secrets,
+        imagesUrl: () => options.imagesUrl(address),
+        checkInUrl: () => `https://${address}:${ports.agent_api}/api/v1/agent/status`,
+        tlsServerName: config.agentTlsName,
+      };
     },
   });
   const http = createHttpApi({
     ...options,
     tls,
-    address: config.serviceAddress,
+    addresses: options.addresses,
     port: config.agentApiPort,
     metricsText: () => options.metrics.expose(),
   });
@@ -82,6 +89,6 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     },
     state: () => state,
     ports: () => ports,
-    agentEndpoint: () => `${config.serviceAddress}:${ports.agent_grpc}`,
+    agentEndpoint: (address = config.serviceAddress) => `${address}:${ports.agent_grpc}`,
   };
 }

@@ -28,10 +28,11 @@ import { nextSeq, settled, unaryNonce } from './statement';
 export interface GrpcServiceOptions extends AdmissionOptions, ConversationOptions {
   readonly agents: Agents;
   readonly regionId: string;
-  readonly orders: OrderSurroundings;
+  /** What an order names, as the peer at an IPv4 address reaches it. */
+  readonly ordersFor: (peer: string) => OrderSurroundings;
   readonly logger: Logger;
   readonly tls: { readonly certPem: string; readonly keyPem: string };
-  readonly address: string;
+  readonly addresses: readonly string[];
   readonly port: number;
 }
 
@@ -72,17 +73,13 @@ export function createGrpcService(options: GrpcServiceOptions): GrpcService {
   };
   server.addService(AgentServiceService, service);
   return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        const { certPem, keyPem } = options.tls;
-        const credentials = ServerCredentials.createSsl(null, [
-          { cert_chain: Buffer.from(certPem), private_key: Buffer.from(keyPem) },
-        ]);
-        server.bindAsync(`${options.address}:${options.port}`, credentials, (error, port) => {
-          if (error === null) resolve({ port });
-          else reject(error);
-        });
-      }),
+    async start() {
+      let { port } = options;
+      // One after the other: where the system chooses the port, all addresses get the same one.
+      for (const address of options.addresses)
+        port = await listenAt(server, options.tls, `${address}:${port}`);
+      return { port };
+    },
     stop: () =>
       new Promise((resolve) => {
         const timer = setTimeout(() => {
@@ -95,6 +92,21 @@ export function createGrpcService(options: GrpcServiceOptions): GrpcService {
         });
       }),
   };
+}
+
+function listenAt(server: Server, tls: GrpcServiceOptions['tls'], endpoint: string): Promise<number> {
+  const pair = { cert_chain: Buffer.from(tls.certPem), private_key: Buffer.from(tls.keyPem) };
+  return new Promise((resolve, reject) => {
+    server.bindAsync(endpoint, ServerCredentials.createSsl(null, [pair]), (error, port) => {
+      if (error === null) resolve(port);
+      else reject(error);
+    });
+  });
+}
+
+/** `10.77.0.9` of `10.77.0.9:41234`. */
+function peerAddress(stream: Stream): string {
+  return /(?:\d{1,3}\.){3}\d{1,3}/.exec(stream.getPeer())?.[0] ?? '';
 }
 
 function serveSession(options: GrpcServiceOptions, stream: Stream): void {
@@ -176,7 +188,8 @@ function welcome(
 function linkOf(options: GrpcServiceOptions, stream: Stream): AgentLink {
   return {
     acknowledge: (seq) => void stream.write({ message: { $case: 'ack', value: { seq } } }),
-    order: (task, order) => void stream.write(orderMessage(task, order, options.orders)),
+    order: (task, order) =>
+      void stream.write(orderMessage(task, order, options.ordersFor(peerAddress(stream)))),
     close: (reason) => end(stream, 'conflict', reason),
   };
 }

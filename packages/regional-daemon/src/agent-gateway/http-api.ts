@@ -9,9 +9,10 @@ import { ERROR_TABLE, LpmosError } from '@lpmos/core';
 import type { Logger } from '@lpmos/runtime';
 import { answerReport, answerStatus } from './http-doors';
 import type { HttpDoorOptions } from './http-doors';
+import { manyAddressServer } from './many-address-server';
 
 export interface HttpApiOptions extends HttpDoorOptions {
-  readonly address: string;
+  readonly addresses: readonly string[];
   readonly port: number;
   /** Absent: plain HTTP, for tests on loopback. */
   readonly tls?: { readonly certPem: string; readonly keyPem: string };
@@ -26,6 +27,7 @@ export interface HttpApi {
   stop(): Promise<void>;
 }
 
+const MOST_CONNECTIONS = 2000;
 /** A report of a large server is below 100 KiB. */
 const LARGEST_BODY = 256 * 1024;
 /** An answer waits for etcd; a tiny agent's wget gives up after 15 minutes, an operator's patience much earlier. */
@@ -48,23 +50,12 @@ export function createHttpApi(options: HttpApiOptions): HttpApi {
           { ...limits, cert: options.tls.certPem, key: options.tls.keyPem, minVersion: 'TLSv1.2' },
           handler,
         );
-  server.maxConnections = 2000;
-  return {
-    start: () =>
-      new Promise((resolve, reject) => {
-        server.once('error', reject);
-        server.listen(options.port, options.address, () => {
-          server.off('error', reject);
-          const bound = server.address();
-          resolve({ port: typeof bound === 'object' && bound !== null ? bound.port : options.port });
-        });
-      }),
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
-  };
+  return manyAddressServer({
+    server,
+    addresses: options.addresses,
+    port: options.port,
+    maxConnections: MOST_CONNECTIONS,
+  });
 }
 
 async function answer(

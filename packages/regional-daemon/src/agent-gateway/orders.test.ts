@@ -33,6 +33,7 @@ describe('orders', () => {
         value: {
           attempt: 2,
           grant: 'aa.bb.cc',
+          keepBootOrder: false,
           image: {
             url: 'http://10.77.0.1/images/debian%2012.raw.gz',
             rawSha256: 'a'.repeat(64),
@@ -61,6 +62,12 @@ describe('orders', () => {
     const message = orderMessage(named, { kind: 'install', attempt: 1 }, surroundings).message;
     expect(message).toMatchObject({ value: { settings: { hostname: 'db1' } } });
     expect(defaultHostname(task)).toMatch(/^[a-z0-9-]{1,63}$/);
+  });
+
+  it('to install leave the boot order alone where the task says so', () => {
+    const kept = exampleTask({ grant: 'a', metadata: { ...EXAMPLE_METADATA, boot: { order: 'unchanged' } } });
+    const message = orderMessage(kept, { kind: 'install', attempt: 1 }, surroundings).message;
+    expect(message).toMatchObject({ value: { keepBootOrder: true } });
   });
 
   it('to install become a wait where grant or image is missing', () => {

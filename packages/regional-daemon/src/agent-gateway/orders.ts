@@ -50,6 +50,7 @@ function installMessage(task: TaskRecord, attempt: number, surroundings: OrderSu
       value: {
         attempt,
         grant: task.grant,
+        keepBootOrder: metadata.boot?.order === 'unchanged',
         image: {
           url: `${surroundings.imagesUrl()}${encodeURIComponent(image.file)}`,
           rawSha256: image.raw_sha256,

@@ -40,3 +40,14 @@ export function temporaryFolder(): () => string {
   afterEach(() => rmSync(folder, { recursive: true, force: true }));
   return () => folder;
 }
+
+/** The least that a program of UEFI has: DOS header, PE signature, machine type, subsystem. */
+export function efiProgram(machine: number, subsystem = 10): Uint8Array {
+  const bytes = Buffer.alloc(256);
+  bytes.write('MZ');
+  bytes.writeUInt32LE(64, 0x3c);
+  bytes.write('PE', 64);
+  bytes.writeUInt16LE(machine, 68);
+  bytes.writeUInt16LE(subsystem, 64 + 24 + 68);
+  return bytes;
+}
