@@ -26,6 +26,25 @@ async function onlyFolder(folder: string): Promise<string> {
   return name;
 }
 
+/** How the kernel's build marks a module whose signature follows the code (kernel documentation, "Signed kernel module support"). */
+const MODULE_SIGNATURE = '~Module signature appended~\n';
+
+function assertModuleSigned(path: string, module: Buffer): void {
+  if (module.toString('latin1', module.length - MODULE_SIGNATURE.length) !== MODULE_SIGNATURE)
+    throw unsigned(path);
+}
+
+/** The kernel is a PE program too: entry 4 of its data directories is the certificate table (Microsoft PE/COFF, PE32+). */
+function hasCertificates(image: Buffer): boolean {
+  const header = image.readUInt32LE(0x3c);
+  return image.readUInt32LE(header + 24 + 112 + 4 * 8 + 4) > 0;
+}
+
+/** A package such as linux-image-…-unsigned, or one that was stripped: with Secure Boot the machine would refuse it, silently or late. */
+function unsigned(path: string): Error {
+  return new Error(`${path} is not signed; take the kernel of Debian's linux-image-amd64 as it is`);
+}
+
 /** `unpackedDir` holds the unpacked package; `workDir` is scratch space. */
 export async function collectKernelFiles(unpackedDir: string, workDir: string): Promise<KernelFiles> {
   const version = await onlyFolder(join(unpackedDir, 'lib/modules'));
@@ -47,7 +66,10 @@ export async function collectKernelFiles(unpackedDir: string, workDir: string): 
   const entries: CpioEntry[] = [];
   for (const path of [...paths, ...INDEX_FILES]) {
     const content = await readFile(join(workDir, folder, path));
+    if (path.endsWith('.ko')) assertModuleSigned(path, content);
     entries.push({ kind: 'file', name: join(folder, path), mode: 0o644, content });
   }
-  return { version, imagePath: join(unpackedDir, 'boot', `vmlinuz-${version}`), entries };
+  const imagePath = join(unpackedDir, 'boot', `vmlinuz-${version}`);
+  if (!hasCertificates(await readFile(imagePath))) throw unsigned(imagePath);
+  return { version, imagePath, entries };
 }

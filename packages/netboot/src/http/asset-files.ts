@@ -15,6 +15,8 @@ export interface OpenAsset {
   readonly etag: string;
   /** The name is bound to these bytes for ever (named by digest): caches need never ask again. */
   readonly immutable: boolean;
+  /** Assets of one such name have the same bytes, for sure; absent when that cannot be told. */
+  readonly sharedName?: string;
   /** Fills `buffer` from `position`; fewer bytes only at the end of the file. @returns how many. */
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** False when the bytes were changed under us since the asset was opened. */
@@ -46,6 +48,8 @@ const ABSENT: ReadonlySet<string> = new Set([
   'ENXIO',
   'ENAMETOOLONG',
 ]);
+/** A file may be written twice within one tick of the file system's clock; only what is older has a trustworthy time. */
+const SETTLED_AFTER_MS = 2000;
 /** O_NONBLOCK: opening a FIFO without a writer would otherwise block a thread for ever. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -127,6 +131,9 @@ async function readAsset(
     sizeBytes: Number(opened.size),
     etag: `"${validator}"`,
     immutable: digest !== undefined,
+    ...(Date.now() - Number(opened.mtimeMs) > SETTLED_AFTER_MS
+      ? { sharedName: [opened.dev, opened.ino, opened.size, opened.mtimeNs].join('-') }
+      : {}),
     read: (buffer, position) => readFully(handle, buffer, position),
     async unchanged() {
       const now = await handle.stat({ bigint: true });

@@ -14,7 +14,7 @@ const MAC = '52:54:00:12:34:56' as MacAddress;
 
 function ask(
   parameters: Record<string, string>,
-  more: { decision?: BootDecision; fails?: Error; active?: number } = {},
+  more: { decision?: BootDecision; fails?: Error; active?: number; holder?: MacAddress } = {},
 ) {
   const asked: string[] = [];
   const rendered: BootScriptRequest[] = [];
@@ -35,6 +35,7 @@ function ask(
     },
     activeDownloads: more.active ?? 0,
     busyDownloads: 10,
+    ...(more.holder === undefined ? {} : { holder: more.holder }),
   });
   return { answer, asked, rendered };
 }
@@ -52,12 +53,37 @@ it.each([
   expect(answer).toMatchObject({ mac: MAC, decision: AGENT, outcome: 'answered', reason: 'task T is ready' });
 });
 
+it('gives a script to the machine that holds the lease and to no other, and decides nothing for others', () => {
+  expect(ask({ mac: MAC }, { holder: MAC }).answer.outcome).toBe('answered');
+  const other = '52:54:00:00:00:99' as MacAddress;
+  const { answer, asked, rendered } = ask({ mac: MAC }, { holder: other });
+  expect([asked, rendered]).toEqual([[], []]);
+  expect(answer).toMatchObject({
+    outcome: 'refused',
+    mac: other,
+    reason: `the address is leased to ${other}, which may not ask for the script of ${MAC}`,
+  });
+  expect(parseIpxeScript(answer.script).length).toBeGreaterThan(0);
+});
+
 it('passes on what the firmware says of itself only in the form it must have', () => {
   const uuid = '4C4C4544-0042-4A10-8051-B4C04F564433';
   const good = ask({ mac: MAC, uuid, serial: 'ABC 123', platform: 'efi' });
   expect(good.rendered[0]).toMatchObject({ uuid: uuid.toLowerCase(), serial: 'ABC 123', platform: 'efi' });
   const bad = ask({ mac: MAC, uuid: 'x', serial: 'a\nboot', platform: 'toaster' });
   expect(bad.rendered).toEqual([{ mac: MAC, decision: AGENT }]);
+});
+
+it('decides by the address in the URL, and notes when iPXE runs on another card of the machine', () => {
+  const nic = '52:54:00:12:34:99';
+  const { answer, asked } = ask({ mac: MAC, nic });
+  expect(asked).toEqual([MAC]);
+  expect(answer).toMatchObject({
+    outcome: 'answered',
+    reason: `task T is ready; iPXE runs on card ${nic} of the machine`,
+  });
+  for (const same of [MAC, '', 'x'])
+    expect(ask({ mac: MAC, nic: same }).answer.reason).toBe('task T is ready');
 });
 
 it.each<[string, Record<string, string>, RegExp]>([
@@ -95,6 +121,11 @@ it('holds agents back while too many downloads run, and nothing else', () => {
   expect(ask({ mac: MAC }, { active: 9 }).answer.decision).toBe(AGENT);
   const disk: BootDecision = { kind: 'local-disk', reason: 'installed' };
   expect(ask({ mac: MAC }, { active: 99, decision: disk }).answer.decision).toBe(disk);
+  const agent: BootDecision = { ...AGENT, exitMethod: 'exit-0' };
+  expect(ask({ mac: MAC }, { active: 99, decision: agent }).answer.decision).toMatchObject({
+    kind: 'wait',
+    exitMethod: 'exit-0',
+  });
 });
 
 it.each([
@@ -102,6 +133,8 @@ it.each([
   [['boot', 'assets', 'vmlinuz'], { kind: 'file', source: 'assets', name: 'vmlinuz' }],
   [['boot', 'assets', 'a', 'b'], { kind: 'file', source: 'assets', name: 'a/b' }],
   [['images', 'x.gz'], { kind: 'file', source: 'images', name: 'x.gz' }],
+  [['boot', 'loaders', 'snponly.efi'], { kind: 'file', source: 'loaders', name: 'snponly.efi' }],
+  [['boot', 'loaders'], { kind: 'not-found' }],
   [['boot', 'assets'], { kind: 'not-found' }],
   [['boot', 'menu.ipxe', 'x'], { kind: 'not-found' }],
   [['images'], { kind: 'not-found' }],

@@ -7,6 +7,7 @@
 import type { BootDecision, MacAddress } from '@lpmos/core';
 import type { BootDecider } from '../boot-decider';
 import type { BootEvent } from '../boot-event';
+import { claimProblem } from '../peer-claim';
 import { problemScript } from '../ipxe/boot-scripts';
 import { renderIpxeScript } from '../ipxe/script';
 import { readBootMachine, type BootMachine } from './boot-routes';
@@ -24,6 +25,8 @@ export interface MenuQuestion {
   readonly query: ReadonlyMap<string, string>;
   readonly decider: BootDecider;
   readonly scripts: BootScripts;
+  /** Whose lease the asking address is, as far as that is known. */
+  readonly holder?: MacAddress | undefined;
   readonly activeDownloads: number;
   /** From this many downloads on, agents wait. */
   readonly busyDownloads: number;
@@ -50,10 +53,20 @@ export function answerMenu(question: MenuQuestion): MenuAnswer {
     };
   }
   const { machine } = read;
+  const foreign = claimProblem(machine.mac, question.holder);
+  if (foreign !== undefined) {
+    const script = renderIpxeScript(problemScript(foreign));
+    return {
+      script,
+      ...(question.holder === undefined ? {} : { mac: question.holder }),
+      outcome: 'refused',
+      reason: foreign,
+    };
+  }
   try {
     const decision = holdBack(question.decider.decide(machine.mac), question);
     const script = question.scripts.bootScript({ ...machine, decision });
-    return { script, mac: machine.mac, decision, outcome: 'answered', reason: decision.reason };
+    return { script, mac: machine.mac, decision, outcome: 'answered', reason: reasonOf(machine, decision) };
   } catch (error) {
     // A value that no script may carry, or a fault of ours: the machine still gets something it can run.
     const reason = `no script could be made: ${error instanceof Error ? error.message : 'unknown fault'}`;
@@ -62,11 +75,20 @@ export function answerMenu(question: MenuQuestion): MenuAnswer {
   }
 }
 
-function holdBack(decision: BootDecision, question: MenuQuestion): BootDecision {
-  const { activeDownloads, busyDownloads } = question;
+/** The address in the URL decides; that another card runs the script is worth a word in the history. */
+function reasonOf({ mac, nic }: BootMachine, { reason }: BootDecision): string {
+  return nic === undefined || nic === mac ? reason : `${reason}; iPXE runs on card ${nic} of the machine`;
+}
+
+/** What a machine is told while many download: whoever would load the agent asks again. */
+export function holdBack(
+  decision: BootDecision,
+  { activeDownloads, busyDownloads }: Pick<MenuQuestion, 'activeDownloads' | 'busyDownloads'>,
+): BootDecision {
   if (decision.kind !== 'agent' || activeDownloads < busyDownloads) return decision;
   return {
     kind: 'wait',
+    ...(decision.exitMethod === undefined ? {} : { exitMethod: decision.exitMethod }),
     retryAfterSeconds: BUSY_RETRY_SECONDS,
     reason: `${activeDownloads} downloads run already; then ${decision.reason}`,
   };

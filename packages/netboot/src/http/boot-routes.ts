@@ -7,10 +7,14 @@ import { readMacAddress, type MacAddress } from '@lpmos/core';
 export const MENU_PATH = '/boot/menu.ipxe';
 export const ASSETS_PATH = '/boot/assets/';
 export const IMAGES_PATH = '/images/';
+/** The loaders of UEFI HTTP boot. */
+export const LOADERS_PATH = '/boot/loaders/';
 
 export type BootRoute =
   | { readonly kind: 'menu' }
-  | { readonly kind: 'file'; readonly source: 'assets' | 'images'; readonly name: string }
+  | { readonly kind: 'file'; readonly source: 'assets' | 'images' | 'loaders'; readonly name: string }
+  /** What GRUB asks for, at the root wherever it was loaded from. `name` has the `grub/` in front. */
+  | { readonly kind: 'grub'; readonly name: string }
   | { readonly kind: 'not-found' };
 
 export interface BootMachine {
@@ -19,6 +23,8 @@ export interface BootMachine {
   readonly uuid?: string;
   /** Untrusted text of SMBIOS: printable ASCII, at most 64 characters. */
   readonly serial?: string;
+  /** The card that iPXE says it uses; differs from `mac` when somebody copied the URL, or a chain changed the card. */
+  readonly nic?: MacAddress;
   /** iPXE's `${platform}`. */
   readonly platform?: 'efi' | 'pcbios';
 }
@@ -29,9 +35,12 @@ export function findRoute(segments: readonly string[]): BootRoute {
   if (first === 'images' && second !== undefined) {
     return { kind: 'file', source: 'images', name: [second, ...rest].join('/') };
   }
+  if (first === 'grub' && second !== undefined) return { kind: 'grub', name: segments.join('/') };
   if (first !== 'boot') return { kind: 'not-found' };
   if (second === 'menu.ipxe' && rest.length === 0) return { kind: 'menu' };
-  if (second === 'assets' && rest.length > 0) return { kind: 'file', source: 'assets', name: rest.join('/') };
+  if ((second === 'assets' || second === 'loaders') && rest.length > 0) {
+    return { kind: 'file', source: second, name: rest.join('/') };
+  }
   return { kind: 'not-found' };
 }
 
@@ -54,11 +63,13 @@ export function readBootMachine(
   const uuid = query.get('uuid')?.toLowerCase();
   const serial = query.get('serial');
   const platform = query.get('platform');
+  const nic = readMacAddress(query.get('nic') ?? '');
   return {
     machine: {
       mac,
       ...(uuid !== undefined && /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(uuid) ? { uuid } : {}),
       ...(serial !== undefined && /^[\x20-\x7e]{1,64}$/.test(serial) ? { serial } : {}),
+      ...(nic === undefined ? {} : { nic }),
       ...(platform === 'efi' || platform === 'pcbios' ? { platform } : {}),
     },
   };

@@ -7,7 +7,14 @@ import type { Clock } from '@lpmos/core';
 import type { BootEvent } from '../boot-event';
 import { answerAsset, type AssetAnswer } from './asset-answer';
 import type { AssetSource, OpenAsset } from './asset-files';
-import { chunkBytes, sendBody } from './send-file';
+import { chunkBytes, createPieces, sendBody } from './send-file';
+import { createSharedBlocks } from './shared-blocks';
+
+/**
+ * A client that needs longer for a piece (20 Mbit/s) gains nothing from shared blocks and would keep them from those that
+ * do: for the rest of its download it has buffers of its own.
+ */
+const SLOW_PIECE_MS = 200;
 
 export type Report = (outcome: BootEvent['outcome'], reason: string, bytes?: number) => void;
 
@@ -28,6 +35,7 @@ export interface Downloads {
 export function createDownloads(clock: Clock): Downloads {
   let active = 0;
   let heldBytes = 0;
+  const blocks = createSharedBlocks();
 
   const send = async (asset: OpenAsset, answer: AssetAnswer, download: DownloadRequest) => {
     const { response, report } = download;
@@ -38,19 +46,29 @@ export function createDownloads(clock: Clock): Downloads {
     socket.once('close', leave);
     const startedMs = clock.monotonicMs();
     let sent = 0;
-    const chunk = chunkBytes(heldBytes, answer.lengthBytes);
+    let sentMs = startedMs;
+    let slow = false;
+    const onSent = (bytes: number) => {
+      const nowMs = clock.monotonicMs();
+      slow ||= nowMs - sentMs > SLOW_PIECE_MS;
+      sentMs = nowMs;
+      sent += bytes;
+    };
+    const shared = blocks.join(asset);
+    const pieces = createPieces({
+      asset,
+      shared,
+      chunkBytes: () => {
+        const chunk = chunkBytes(heldBytes, answer.lengthBytes);
+        heldBytes += 2 * chunk;
+        return chunk;
+      },
+      slow: () => slow,
+    });
     active += 1;
-    heldBytes += 2 * chunk;
     try {
-      await sendBody({
-        asset,
-        first: answer.first,
-        lengthBytes: answer.lengthBytes,
-        chunkBytes: chunk,
-        to: response,
-        gone: gone.signal,
-        onSent: (bytes) => (sent += bytes),
-      });
+      const { first, lengthBytes } = answer;
+      await sendBody({ asset, pieces, first, lengthBytes, to: response, gone: gone.signal, onSent });
       response.end();
       report('completed', `sent in ${Math.round(clock.monotonicMs() - startedMs)} ms`, sent);
     } catch (error) {
@@ -60,7 +78,8 @@ export function createDownloads(clock: Clock): Downloads {
     } finally {
       socket.off('close', leave);
       active -= 1;
-      heldBytes -= 2 * chunk;
+      heldBytes -= pieces.ownBytes();
+      shared?.leave();
     }
   };
 

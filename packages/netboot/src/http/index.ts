@@ -6,8 +6,8 @@ export {
   type BootHttpServer,
   type BootHttpServerOptions,
 } from './server';
-export { type BootScriptRequest, type BootScripts } from './boot-menu';
-export { ASSETS_PATH, IMAGES_PATH, MENU_PATH, type BootMachine } from './boot-routes';
+export { holdBack, type BootScriptRequest, type BootScripts } from './boot-menu';
+export { ASSETS_PATH, IMAGES_PATH, LOADERS_PATH, MENU_PATH, type BootMachine } from './boot-routes';
 export {
   createDirectoryAssets,
   createMemoryAssets,

@@ -12,10 +12,11 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { Clock } from '@lpmos/core';
+import type { Clock, MacAddress } from '@lpmos/core';
 import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
 import { explainBindError } from '../bind-error';
+import type { FileFinder } from '../file-finder';
 import type { AssetSource } from './asset-files';
 import { answerMenu, type BootScripts } from './boot-menu';
 import { findRoute } from './boot-routes';
@@ -54,22 +55,32 @@ export interface BootHttpServerOptions {
   readonly address: string;
   /** 0 for a free one. */
   readonly port: number;
+  /** A listening socket on that address and port that a service manager passed in. */
+  readonly fd?: number;
   readonly decider: BootDecider;
   readonly scripts: BootScripts;
   /** At `/boot/assets/`. */
   readonly assets: AssetSource;
   /** At `/images/`. */
   readonly images: AssetSource;
+  /** At `/boot/loaders/`; without it nothing is published there. */
+  readonly loaders?: AssetSource;
+  /** Asked for names under `/grub/`; without it nothing is published there. */
+  readonly grub?: FileFinder;
+  /** Whose lease an address is, as far as that is known: nobody else's script is given to it. */
+  readonly holderOf?: (address: string) => MacAddress | undefined;
   readonly onEvent: BootEventListener;
   readonly clock: Clock;
   readonly limits?: Partial<BootHttpLimits>;
 }
 
 export interface BootHttpServer {
-  /** @throws LpmosError `unavailable` when the address cannot be bound. */
-  start(): Promise<{ readonly port: number }>;
+  /** @param port instead of that of the options. @throws LpmosError `unavailable` when the address cannot be bound. */
+  start(port?: number): Promise<{ readonly port: number }>;
   /** Takes no more requests, gives running downloads a moment, then closes every connection. */
   stop(): Promise<void>;
+  /** Number of running downloads. */
+  downloads(): number;
 }
 
 type EventPart = Pick<BootEvent, 'outcome' | 'reason'> &
@@ -93,14 +104,18 @@ export function createBootHttpServer(options: BootHttpServerOptions): BootHttpSe
     if (route.kind === 'menu') {
       const { decider, scripts } = options;
       const load = { activeDownloads: downloads.active(), busyDownloads: limits.busyDownloads };
-      const { script, ...event } = answerMenu({ query: read.query, decider, scripts, ...load });
+      const holder = options.holderOf?.(peerOf(request));
+      const { script, ...event } = answerMenu({ query: read.query, decider, scripts, holder, ...load });
       respond(response, 200, script);
       return emit(event);
     }
+    if (route.kind === 'grub') return answerGrub(options.grub?.(route.name, peerOf(request)), response, emit);
+    const source = route.kind === 'file' ? options[route.source] : undefined;
     const served =
       route.kind === 'file' &&
+      source !== undefined &&
       (await downloads.serve({
-        source: options[route.source],
+        source,
         name: route.name,
         request,
         response,
@@ -108,8 +123,7 @@ export function createBootHttpServer(options: BootHttpServerOptions): BootHttpSe
           emit({ outcome, reason, ...(bytes === undefined ? {} : { bytes }) }),
       }));
     if (served) return;
-    respond(response, 404, 'nothing is published under this name');
-    emit({ outcome: 'refused', reason: 'nothing is published under this name' });
+    refuseName(response, emit, {});
   };
 
   const handle = (request: IncomingMessage, response: ServerResponse) => {
@@ -125,9 +139,36 @@ export function createBootHttpServer(options: BootHttpServerOptions): BootHttpSe
 
   const server = boundedServer(limits, handle);
   return {
-    start: () => listen(server, options),
+    start: (port = options.port) => listen(server, { ...options, port }),
     stop: () => close(server, limits.stopGraceMs),
+    downloads: () => downloads.active(),
   };
+}
+
+type Emit = (part: EventPart) => void;
+
+function refuseName(response: ServerResponse, emit: Emit, part: Partial<EventPart>): void {
+  respond(response, 404, NOT_PUBLISHED);
+  emit({ outcome: 'refused', reason: NOT_PUBLISHED, ...part });
+}
+
+const NOT_PUBLISHED = 'nothing is published under this name';
+
+/** A script for GRUB. Why a peer may not have one stands in the event only. */
+async function answerGrub(
+  finding: ReturnType<FileFinder>,
+  response: ServerResponse,
+  emit: Emit,
+): Promise<void> {
+  const found = await finding;
+  if (found === undefined) return refuseName(response, emit, {});
+  if ('refused' in found) return refuseName(response, emit, { ...found.about, reason: found.refused });
+  respond(response, 200, Buffer.from(found.bytes).toString('latin1'));
+  emit({
+    ...found.about,
+    outcome: 'answered',
+    reason: found.about?.decision?.reason ?? 'the same for every machine',
+  });
 }
 
 /** Every wait of a client has its deadline here, and so have the number and the size of what it can open. */
@@ -150,15 +191,16 @@ function boundedServer(limits: BootHttpLimits, handle: RequestListener): Server 
   return server;
 }
 
+/** @param text ASCII, or bytes as Latin-1: a string leaves in one write with its headers, a buffer would not. */
 function respond(response: ServerResponse, status: number, text: string, more: Record<string, string> = {}) {
-  const body = Buffer.from(text.endsWith('\n') ? text : `${text}\n`);
+  const body = text.endsWith('\n') ? text : `${text}\n`;
   response.writeHead(status, {
     'Content-Type': 'text/plain; charset=us-ascii',
     'Content-Length': String(body.length),
     'Cache-Control': 'no-store',
     ...more,
   });
-  response.end(body);
+  response.end(body, 'latin1');
 }
 
 function describe(request: IncomingMessage): Pick<BootEvent, 'protocol' | 'peer' | 'request' | 'stage'> {
@@ -167,10 +209,14 @@ function describe(request: IncomingMessage): Pick<BootEvent, 'protocol' | 'peer'
   const stage = agent.startsWith('iPXE') ? 'ipxe' : agent.startsWith('UefiHttpBoot') ? 'firmware' : undefined;
   return {
     protocol: 'http',
-    peer: (request.socket.remoteAddress ?? '-').replace(/^::ffff:/, ''),
+    peer: peerOf(request),
     request: text.slice(0, MAX_REQUEST_TEXT).replace(/[^\x20-\x7e]/g, '?'),
     ...(stage === undefined ? {} : { stage }),
   };
+}
+
+function peerOf(request: IncomingMessage): string {
+  return (request.socket.remoteAddress ?? '-').replace(/^::ffff:/, '');
 }
 
 function hasBody(request: IncomingMessage): boolean {
@@ -193,13 +239,14 @@ function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket | Node
 
 function listen(
   server: Server,
-  { address, port }: BootHttpServerOptions,
+  { address, port, fd }: BootHttpServerOptions,
 ): Promise<{ readonly port: number }> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) =>
       reject(explainBindError({ service: 'HTTP boot', transport: 'TCP', address, port, error }));
     server.once('error', refuse);
-    server.listen({ host: address, port, backlog: LISTEN_BACKLOG }, () => {
+    const where = fd === undefined ? { host: address, port } : { fd };
+    server.listen({ ...where, backlog: LISTEN_BACKLOG }, () => {
       server.off('error', refuse);
       resolve({ port: (server.address() as AddressInfo).port });
     });

@@ -14,5 +14,5 @@ export {
 export { negotiate, DEFAULT_BLKSIZE, type Negotiated, type OptionLimits } from './options';
 export { createFileTable, findFile, normaliseName, type FileTable, type PublishedFile } from './names';
 export { createTftpServer, type TftpServer, type TftpServerOptions } from './server';
-export { type TftpLimits } from './admission';
+export { DEFAULT_TFTP_LIMITS, type TftpLimits } from './admission';
 export { udpSockets, type SocketFactory } from './sockets';

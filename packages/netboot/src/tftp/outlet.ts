@@ -1,15 +1,15 @@
 /**
  * The way out of one transfer: performs the sending and timing effects of transfer.ts on a connected socket and one timer.
- * Header and file slice go out as two pieces and are never joined: that copy was most of a server's CPU.
+ * Packets leave as data-packets.ts has them and are never copied here: that was most of a server's CPU.
  */
-import { encodeDataHeader, encodeTftpError, encodeTftpPacket, type TftpOptionList } from './packet';
+import type { DataPackets } from './data-packets';
+import { encodeTftpError, encodeTftpPacket, type TftpOptionList } from './packet';
 import type { TransferSocket } from './sockets';
 import type { TransferEffect } from './transfer';
 
 export interface OutletOptions {
   readonly socket: TransferSocket;
-  readonly bytes: Uint8Array;
-  readonly blksize: number;
+  readonly packets: DataPackets;
   readonly oack: TftpOptionList;
   readonly onTimeout: () => void;
 }
@@ -22,14 +22,11 @@ export interface Outlet {
   close(): void;
 }
 
-export function createOutlet({ socket, bytes, blksize, oack, onTimeout }: OutletOptions): Outlet {
+export function createOutlet({ socket, packets, oack, onTimeout }: OutletOptions): Outlet {
   let timer: NodeJS.Timeout | undefined;
   let armedMs = 0;
   const sendBlocks = (first: number, last: number) => {
-    for (let block = first; block <= last; block += 1) {
-      const offset = (block - 1) * blksize;
-      socket.send([encodeDataHeader(block & 0xffff), bytes.subarray(offset, offset + blksize)]);
-    }
+    for (let block = first; block <= last; block += 1) socket.send(packets(block));
   };
   const arm = (delayMs: number) => {
     // Every ACK arms the same delay again: refreshing is far cheaper than a new timer.

@@ -104,7 +104,13 @@ export function encodeTftpPacket(packet: TftpPacket): Uint8Array {
 
 /** The four bytes before the data, so that a server can send header and file slice without joining them. */
 export function encodeDataHeader(block: number): Uint8Array {
-  return withStrings('DATA', [uint16(block, 'block')], []);
+  uint16(block, 'block');
+  // Once for each block of each transfer: the general way costs a tenth of a server's time.
+  const header = new Uint8Array(DATA_HEADER_BYTES);
+  header[1] = OPCODES.DATA;
+  header[2] = block >> 8;
+  header[3] = block & 0xff;
+  return header;
 }
 
 export function encodeTftpError(name: TftpErrorName): Uint8Array {

@@ -1,8 +1,9 @@
 /** What each datagram on the well-known port earns: a transfer, one ERROR, or silence. */
+import { EXAMPLE_MAC } from '@lpmos/core/testing';
 import { createFileTable } from './names';
 import { MAX_NETASCII_BYTES } from './netascii';
 import { encodeTftpPacket, type TftpPacket } from './packet';
-import { answerDatagram } from './read-request';
+import { answerDatagram, answerFound, type MissingFile } from './read-request';
 
 const files = createFileTable({ 'a.efi': Uint8Array.of(7), big: new Uint8Array(MAX_NETASCII_BYTES + 1) });
 const ask = (packet: TftpPacket) => answerDatagram(encodeTftpPacket(packet), files);
@@ -15,7 +16,6 @@ describe('answerDatagram', () => {
   });
 
   it.each([
-    ['a missing file', read('b.efi'), 'file-not-found', 'no file of the name "b.efi" is published'],
     ['a way out', read('../a.efi'), 'file-not-found', 'the name has a ".." segment'],
     ['mode mail', read('a.efi', 'mail'), 'illegal-operation', 'mode "mail" is not served; use octet'],
     [
@@ -38,6 +38,24 @@ describe('answerDatagram', () => {
     ],
   ])('refuses %s', (_what, answer, error, reason) => {
     expect(answer).toMatchObject({ kind: 'refuse', error, reason });
+  });
+
+  it('says of a name that is not in the table that it is missing, and answers once it was looked for', () => {
+    const missing = read('/B.efi') as MissingFile;
+    expect(missing).toMatchObject({ kind: 'missing', name: 'B.efi', mode: 'octet' });
+    expect(answerFound(missing, undefined)).toMatchObject({
+      kind: 'refuse',
+      error: 'file-not-found',
+      reason: 'no file of the name "B.efi" is published',
+    });
+    const bytes = Uint8Array.of(1);
+    expect(answerFound(missing, { bytes })).toMatchObject({ kind: 'transfer', bytes, name: 'B.efi' });
+    const about = { mac: EXAMPLE_MAC };
+    expect(answerFound(missing, { refused: 'not yours', about })).toMatchObject({
+      ...{ kind: 'refuse', error: 'file-not-found', reason: 'not yours', about },
+    });
+    const text = { ...missing, mode: 'netascii' as const };
+    expect(answerFound(text, { bytes: new Uint8Array(MAX_NETASCII_BYTES + 1) }).kind).toBe('refuse');
   });
 
   it.each<[string, Uint8Array]>([

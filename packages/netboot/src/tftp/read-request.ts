@@ -3,24 +3,38 @@
  * Only a request earns an answer, and at most one ERROR: everything else, above all an ERROR, is met with silence so
  * that two servers can never be made to talk to each other. A write is refused and leaves no state.
  */
+import type { FileSubject, FoundFile } from '../file-finder';
 import { findFile, normaliseName, type FileTable } from './names';
 import { MAX_NETASCII_BYTES } from './netascii';
 import { decodeTftpPacket, type TftpErrorName, type TftpRequest } from './packet';
+
+export type TransferMode = 'octet' | 'netascii';
+
+export interface MissingFile {
+  readonly kind: 'missing';
+  readonly request: TftpRequest;
+  readonly name: string;
+  readonly mode: TransferMode;
+}
 
 export type RequestAnswer =
   | {
       readonly kind: 'transfer';
       readonly request: TftpRequest;
       readonly name: string;
-      readonly mode: 'octet' | 'netascii';
+      readonly mode: TransferMode;
       readonly bytes: Uint8Array;
+      readonly about?: FileSubject;
     }
+  /** A read that is in order, of a name that the table does not have; lookup.ts may find it elsewhere. */
+  | MissingFile
   | {
       readonly kind: 'refuse';
       readonly error: TftpErrorName;
       /** `RRQ name`, for the boot event. */
       readonly request: string;
       readonly reason: string;
+      readonly about?: FileSubject;
     }
   | { readonly kind: 'ignore'; readonly request: string; readonly reason: string };
 
@@ -55,20 +69,32 @@ function answerRead(request: TftpRequest, files: FileTable): RequestAnswer {
   }
   const normalised = normaliseName(request.filename);
   if ('problem' in normalised) return refuse('file-not-found', request, normalised.problem);
+  const missing: MissingFile = { kind: 'missing', request, name: normalised.name, mode };
   const file = findFile(files, normalised.name);
-  if (file === undefined) {
-    return refuse(
-      'file-not-found',
-      request,
-      `no file of the name ${JSON.stringify(normalised.name)} is published`,
-    );
-  }
-  if (mode === 'netascii' && file.bytes.length > MAX_NETASCII_BYTES) {
-    return refuse('illegal-operation', request, 'the file is too large for netascii; use octet');
-  }
-  return { kind: 'transfer', request, name: normalised.name, mode, bytes: file.bytes };
+  return file === undefined ? missing : answerFound(missing, file);
 }
 
-function refuse(error: TftpErrorName, request: TftpRequest, reason: string): RequestAnswer {
+/** What was missing has been found, or has not. */
+export function answerFound(
+  { request, name, mode }: MissingFile,
+  found: FoundFile | undefined,
+): Exclude<RequestAnswer, MissingFile> {
+  if (found === undefined) {
+    return refuse('file-not-found', request, `no file of the name ${JSON.stringify(name)} is published`);
+  }
+  const about = found.about === undefined ? {} : { about: found.about };
+  if ('refused' in found) return { ...refuse('file-not-found', request, found.refused), ...about };
+  const { bytes } = found;
+  if (mode === 'netascii' && bytes.length > MAX_NETASCII_BYTES) {
+    return refuse('illegal-operation', request, 'the file is too large for netascii; use octet');
+  }
+  return { kind: 'transfer', request, name, mode, bytes, ...about };
+}
+
+function refuse(
+  error: TftpErrorName,
+  request: TftpRequest,
+  reason: string,
+): Extract<RequestAnswer, { kind: 'refuse' }> {
   return { kind: 'refuse', error, request: `${request.kind} ${request.filename}`, reason };
 }

@@ -4,6 +4,7 @@
  */
 import type { Clock } from '@lpmos/core';
 import { createAdmission, type TftpLimits } from './admission';
+import { createDataPackets } from './data-packets';
 import { toNetascii } from './netascii';
 import { negotiate } from './options';
 import { peerText, type Report } from './report';
@@ -43,13 +44,14 @@ export function createSessionTable(options: SessionTableOptions): SessionTable {
   const admission = createAdmission(limits);
   const entries = new Map<string, Entry>();
   const payloadOf = createPayloads();
+  const packetsOf = createDataPackets();
 
   const isRepeat = (entry: Entry | undefined, fingerprint: string) =>
     entry?.fingerprint === fingerprint &&
     clock.monotonicMs() - entry.session.lastProgressMs() < RESTARTED_AFTER_MS;
 
   const open = (transfer: Transfer, peer: UdpPeer, key: string): Session => {
-    const about = { peer: key, request: `RRQ ${transfer.request.filename}` };
+    const about = { ...transfer.about, peer: key, request: `RRQ ${transfer.request.filename}` };
     const bytes = payloadOf(transfer);
     const negotiated = negotiate(transfer.request.options, bytes.length, limits);
     const reason = `sending ${bytes.length} bytes in blocks of ${negotiated.blksize}`;
@@ -58,7 +60,8 @@ export function createSessionTable(options: SessionTableOptions): SessionTable {
       sockets,
       address,
       peer,
-      bytes,
+      sizeBytes: bytes.length,
+      packets: packetsOf(bytes, negotiated.blksize),
       negotiated,
       clock,
       maxTransferMs: limits.maxTransferMs,
@@ -82,6 +85,7 @@ export function createSessionTable(options: SessionTableOptions): SessionTable {
       if (refused === undefined) entries.set(key, { fingerprint, session: open(transfer, peer, key) });
       else
         report({
+          ...transfer.about,
           peer: key,
           request: `RRQ ${transfer.request.filename}`,
           outcome: 'ignored',

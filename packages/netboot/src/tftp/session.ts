@@ -3,6 +3,7 @@
  * outlet.ts. Decides nothing itself. Ends exactly once, by `onEnd`, and then holds neither socket nor timer nor file.
  */
 import type { Clock } from '@lpmos/core';
+import type { DataPackets } from './data-packets';
 import type { Negotiated } from './options';
 import { createOutlet, type Outlet } from './outlet';
 import { decodeTftpPacket } from './packet';
@@ -20,7 +21,8 @@ export interface SessionOptions {
   /** Local address that the request came to. */
   readonly address: string;
   readonly peer: UdpPeer;
-  readonly bytes: Uint8Array;
+  readonly sizeBytes: number;
+  readonly packets: DataPackets;
   readonly negotiated: Negotiated;
   readonly clock: Clock;
   readonly maxTransferMs: number;
@@ -35,9 +37,9 @@ export interface Session {
 }
 
 export function startSession(options: SessionOptions): Session {
-  const { sockets, address, peer, bytes, negotiated, clock } = options;
+  const { sockets, address, peer, sizeBytes, packets, negotiated, clock } = options;
   const startedMs = clock.monotonicMs();
-  const opening = startTransfer(bytes.length, negotiated);
+  const opening = startTransfer(sizeBytes, negotiated);
   let state = opening.state;
   let progressMs = startedMs;
   let outlet: Outlet | undefined;
@@ -47,7 +49,7 @@ export function startSession(options: SessionOptions): Session {
     if (over) return;
     over = true;
     outlet?.close();
-    options.onEnd(result, Math.min(state.acked * state.blksize, bytes.length));
+    options.onEnd(result, Math.min(state.acked * state.blksize, sizeBytes));
   };
   const perform = (effect: TransferEffect) => {
     if (effect.kind === 'finish') end(effect.end);
@@ -73,7 +75,7 @@ export function startSession(options: SessionOptions): Session {
   const open = async () => {
     const socket = await sockets.connect({ address, peer, onDatagram, onError });
     const onTimeout = () => feed({ kind: 'timeout' });
-    outlet = createOutlet({ socket, bytes, blksize: negotiated.blksize, oack: negotiated.oack, onTimeout });
+    outlet = createOutlet({ socket, packets, oack: negotiated.oack, onTimeout });
     if (over) outlet.close();
     else opening.effects.forEach(perform);
   };

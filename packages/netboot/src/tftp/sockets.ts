@@ -31,6 +31,8 @@ export interface SocketFactory {
   listen(options: {
     readonly address: string;
     readonly port: number;
+    /** An open socket instead, bound to them already. */
+    readonly fd?: number;
     readonly onDatagram: (bytes: Uint8Array, peer: UdpPeer) => void;
     readonly onError: (error: Error) => void;
   }): Promise<ListeningSocket>;
@@ -46,9 +48,9 @@ export interface SocketFactory {
 const LISTEN_BUFFER_BYTES = 1024 * 1024;
 
 export const udpSockets: SocketFactory = {
-  async listen({ address, port, onDatagram, onError }) {
+  async listen({ address, port, fd, onDatagram, onError }) {
     const socket = udpSocket(address);
-    await bound(socket, address, port);
+    await bound(socket, address, port, fd);
     socket.on('error', onError);
     socket.on('message', (bytes, from) => onDatagram(bytes, { address: from.address, port: from.port }));
     socket.setRecvBufferSize(LISTEN_BUFFER_BYTES);
@@ -82,7 +84,10 @@ export const udpSockets: SocketFactory = {
     };
     return {
       send: (pieces) => {
-        if (open) socket.send(pieces as Uint8Array[], sent);
+        if (!open) return;
+        const [first = NOTHING] = pieces;
+        // A list of one costs two more copies of its description.
+        socket.send(pieces.length === 1 ? first : (pieces as Uint8Array[]), sent);
       },
       close: () => {
         if (open) socket.close();
@@ -91,6 +96,8 @@ export const udpSockets: SocketFactory = {
     };
   },
 };
+
+const NOTHING = new Uint8Array();
 
 function udpSocket(address: string): Socket {
   const family = isIPv6(address) ? 6 : 4;
@@ -101,12 +108,12 @@ function udpSocket(address: string): Socket {
   });
 }
 
-function bound(socket: Socket, address: string, port: number): Promise<void> {
+function bound(socket: Socket, address: string, port: number, fd?: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const refuse = (error: NodeJS.ErrnoException) =>
       reject(explainBindError({ service: 'TFTP', transport: 'UDP', address, port, error }));
     socket.once('error', refuse);
-    socket.bind({ address, port }, () => {
+    socket.bind(fd === undefined ? { address, port } : { fd }, () => {
       socket.off('error', refuse);
       resolve();
     });

@@ -96,29 +96,35 @@ function onAck(state: TransferState, block: number): TransferStep {
   if (state.phase === 'oack') {
     // Only ACK 0 answers an OACK (RFC 2347); anything else is of an older transfer on the same port.
     if (block !== 0) return { state, effects: [] };
-    return sendNext({ ...state, phase: 'data', proven: true });
+    return send(state, { phase: 'data', sends: 1, proven: true, acked: 0 });
   }
   // The distance modulo 65536 tells how far the peer got; with at most 65535 blocks in flight it is unambiguous.
   const acked = state.acked + ((block - state.acked) & 0xffff);
   if (acked === state.acked || acked > state.sent) return { state, effects: [] };
   if (acked === state.lastBlock) return finish(state, 'completed', 'every block was acknowledged');
   // An ACK inside the window names the last block before a gap: go on right after it (RFC 7440 section 4).
-  return sendNext({ ...state, acked, proven: true });
+  return send(state, { phase: 'data', sends: 1, proven: true, acked });
 }
 
-function sendNext(state: TransferState): TransferStep {
-  return sendAgain({ ...state, sends: 0 });
+/** Sends what the peer has to answer next once more. */
+function sendAgain(state: TransferState): TransferStep {
+  return send(state, { ...state, sends: state.sends + 1 });
 }
 
-/** Sends what the peer has to answer next, counts it, and arms the timer with back-off. */
-function sendAgain(before: TransferState): TransferStep {
-  const last = Math.min(before.acked + before.windowsize, before.lastBlock);
-  const inData = before.phase === 'data';
-  const state = { ...before, sends: before.sends + 1, sent: inData ? last : 0 };
-  const send: TransferEffect = inData
-    ? { kind: 'send-data', first: before.acked + 1, last }
+type Progress = Pick<TransferState, 'phase' | 'acked' | 'sends' | 'proven'>;
+
+/** Sends what the peer has to answer next, and arms the timer with back-off. */
+function send(before: TransferState, { phase, acked, sends, proven }: Progress): TransferStep {
+  const { blksize, windowsize, lastBlock, firstTimeoutMs } = before;
+  const inData = phase === 'data';
+  const last = Math.min(acked + windowsize, lastBlock);
+  const sent = inData ? last : 0;
+  // Made once for each ACK of each transfer: one object, not a copy of a copy.
+  const state = { phase, blksize, windowsize, lastBlock, acked, sent, sends, proven, firstTimeoutMs };
+  const effect: TransferEffect = inData
+    ? { kind: 'send-data', first: acked + 1, last }
     : { kind: 'send-oack' };
-  return { state, effects: [send, { kind: 'arm', delayMs: retryDelayMs(state) }] };
+  return { state, effects: [effect, { kind: 'arm', delayMs: retryDelayMs(state) }] };
 }
 
 function retryDelayMs(state: TransferState): number {

@@ -1,5 +1,5 @@
 /** Everything that DHCP or a boot script names is served: the names are taken from what is said, and asked for. */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BootDecision } from '@lpmos/core';
 import { EXAMPLE_MAC, EXAMPLE_NOW_MS, EXAMPLE_TASK_ID } from '@lpmos/core/testing';
@@ -7,7 +7,7 @@ import { parseIpxeScript } from '@lpmos/netboot';
 import type { AssetSource } from '@lpmos/netboot';
 import { SECRETS, temporaryFolder, testClock } from '../testing/region-fixtures';
 import { advertisedScriptUrl, createAgentScripts } from './agent-scripts';
-import { agentAssets, lateDirectory, readLoaders } from './boot-files';
+import { agentAssets, lateDirectory } from './boot-files';
 import { siteInitramfs } from './site-initramfs';
 import { readTicket, TICKET_SECONDS } from './tokens';
 
@@ -97,20 +97,6 @@ describe('the kernel line of the agent', () => {
     const script = scriptFor(decision);
     expect(script).not.toMatch(TICKET);
     expect(parseIpxeScript(script).length).toBeGreaterThan(0);
-  });
-});
-
-describe('the loaders', () => {
-  it('that DHCP may name are those that TFTP has', async () => {
-    writeFileSync(join(folder(), 'undionly.kpxe'), 'bios');
-    writeFileSync(join(folder(), 'ipxe.efi'), 'efi');
-    const loaders = await readLoaders(folder());
-    expect(loaders.names).toEqual({ bios: 'undionly.kpxe', x64: 'ipxe.efi' });
-    expect(loaders.problems).toEqual([]);
-    rmSync(join(folder(), 'undionly.kpxe'));
-    const fewer = await readLoaders(folder());
-    expect(fewer.names).toEqual({ x64: 'ipxe.efi' });
-    expect(fewer.problems).toEqual([expect.stringContaining('no loader for bios firmware')]);
   });
 });
 

@@ -1,81 +1,66 @@
 /**
- * The boot script of one machine: netboot's script for the decision, filled with this region's URLs, the ramdisk's kernel arguments and a
- * fresh ticket. Minting a ticket is not using it: a machine that asks ten times holds ten tickets of which one opens a session.
+ * The boot script of one machine for iPXE: netboot's script for the decision, filled with this region's URLs. What the agent's kernel is told
+ * is agent-boot.ts; what GRUB is given is grub-answers.ts.
  */
-import { randomBytes } from 'node:crypto';
-import type { Clock } from '@lpmos/core';
-import { macWithHyphens } from '@lpmos/core';
-import { bootScript, renderIpxeScript } from '@lpmos/netboot';
-import type { BootScriptRequest, BootScripts, KernelArgument } from '@lpmos/netboot';
+import { bootScript, MAC_PLACEHOLDER, machineScriptUrl, renderIpxeScript } from '@lpmos/netboot';
+import type { AgentBoot, BootScripts } from '@lpmos/netboot';
+import { AGENT_RETRY, agentKernelArguments, agentTicket } from './agent-boot';
+import type { AgentBootOptions } from './agent-boot';
 import { AGENT_FOLDER, INITRAMFS_FILE, KERNEL_FILE, SITE_FILE } from './boot-files';
-import type { RegionSecrets } from './secrets';
-import { mintTicket, TICKET_SECONDS } from './tokens';
+import { createScriptCache } from './script-cache';
+import type { ScriptGiven, ScriptSubject } from './script-cache';
 
-export interface AgentScriptOptions {
-  readonly regionId: string;
-  readonly secrets: RegionSecrets;
-  readonly clock: Clock;
+export interface AgentScriptOptions extends AgentBootOptions {
   /** `http://10.77.0.1`, without a slash at the end. */
   readonly baseUrl: () => string;
-  /** Where the agent dials: `10.77.0.1:8082`. */
-  readonly agentEndpoint: () => string;
-  readonly kernelArguments: string;
 }
 
-/** A machine that cannot load its files asks again, and after this many failures boots its disk. */
-const RETRY = { seconds: 15, attempts: 20 };
-
 export function createAgentScripts(options: AgentScriptOptions): BootScripts {
-  return {
-    bootScript(request) {
-      const assets = `${options.baseUrl()}/boot/assets/${AGENT_FOLDER}`;
-      const script = bootScript(request.decision, {
-        machine: request.mac,
-        region: options.regionId,
-        retry: { ...RETRY, url: scriptUrl(options.baseUrl(), request), jitter: Math.random() },
-        agent: {
-          kernelUrl: `${assets}/${KERNEL_FILE}`,
-          initrdUrls: [`${assets}/${INITRAMFS_FILE}`, `${assets}/${SITE_FILE}`],
-          kernelArguments: kernelArguments(options, request),
-        },
-      });
-      return renderIpxeScript(script);
+  const scripts = createScriptCache({
+    render: (subject, given) => renderScript(options, subject, given),
+    ticketOf: (taskId) => agentTicket(options, taskId),
+    settings: () => `${options.baseUrl()} ${options.agentEndpoint()}`,
+  });
+  return { bootScript: (request) => scripts.script(request) };
+}
+
+function renderScript(
+  options: AgentScriptOptions,
+  { mac, uuid, platform, decision }: ScriptSubject,
+  { ticket, jitter }: ScriptGiven,
+): string {
+  const baseUrl = options.baseUrl();
+  const machine = {
+    ...{ mac },
+    ...(uuid === undefined ? {} : { uuid }),
+    ...(platform === undefined ? {} : { platform }),
+  };
+  const script = bootScript(decision, {
+    machine: mac,
+    region: options.regionId,
+    retry: { ...AGENT_RETRY, url: machineScriptUrl(baseUrl, machine), jitter },
+    agent: {
+      ...agentFileUrls(baseUrl),
+      kernelArguments: agentKernelArguments(options, { mac, decision, ticket }),
     },
+  });
+  return renderIpxeScript(script);
+}
+
+/** Where the files of the agent are. */
+export function agentFileUrls(baseUrl: string): Pick<AgentBoot, 'kernelUrl' | 'initrdUrls'> {
+  const assets = `${baseUrl}/boot/assets/${AGENT_FOLDER}`;
+  return {
+    kernelUrl: `${assets}/${KERNEL_FILE}`,
+    initrdUrls: [`${assets}/${INITRAMFS_FILE}`, `${assets}/${SITE_FILE}`],
   };
 }
 
-/** The URL in option 67, with iPXE's own variables: the machine says who it is. */
+/**
+ * The URL in option 67. Who the machine is, DHCP says: it answers the card that asks, whichever of several that is. What iPXE's own variables
+ * say is a hint; `netX` is the card that it opened last.
+ */
 export function advertisedScriptUrl(baseUrl: string): string {
-  return `${baseUrl}/boot/menu.ipxe?mac=\${net0/mac}&uuid=\${uuid}&platform=\${platform}&serial=\${serial:uristring}`;
-}
-
-function scriptUrl(baseUrl: string, request: BootScriptRequest): string {
-  const query = new URLSearchParams({ mac: macWithHyphens(request.mac) });
-  if (request.uuid !== undefined) query.set('uuid', request.uuid);
-  if (request.platform !== undefined) query.set('platform', request.platform);
-  return `${baseUrl}/boot/menu.ipxe?${query.toString()}`;
-}
-
-function kernelArguments(options: AgentScriptOptions, request: BootScriptRequest): KernelArgument[] {
-  const { decision } = request;
-  if (decision.kind !== 'agent') return [];
-  const ticket = mintTicket(options.secrets, {
-    taskId: decision.taskId,
-    expiresAtSeconds: Math.floor(options.clock.nowMs() / 1000) + TICKET_SECONDS,
-    nonce: randomBytes(12).toString('hex'),
-  });
-  const fixed = options.kernelArguments.split(' ').map((argument): KernelArgument => {
-    const at = argument.indexOf('=');
-    return at < 0 ? [argument, ''] : [argument.slice(0, at), argument.slice(at + 1)];
-  });
-  return [
-    ...fixed,
-    // Hardware type 01 and the MAC: the interface that booted, as PXELINUX and dracut spell it.
-    ['BOOTIF', `01-${macWithHyphens(request.mac)}`],
-    ['lpmos.region', options.regionId],
-    ['lpmos.agent', options.agentEndpoint()],
-    ['lpmos.task', decision.taskId],
-    ['lpmos.mac', request.mac],
-    ['lpmos.ticket', ticket],
-  ];
+  const hints = 'uuid=${uuid}&platform=${platform}&serial=${serial:uristring}&nic=${netX/mac}';
+  return `${baseUrl}/boot/menu.ipxe?mac=${MAC_PLACEHOLDER}&${hints}`;
 }
