@@ -1,5 +1,5 @@
 /** docs/cli.md: the command line, from its own definitions. */
-import { buildProgram, CLI_VARIABLES, COMMANDS, exitCodeTable, renderExamplePage } from '@lpmos/cli';
+import { buildProgram, CLI_VARIABLES, COMMANDS, commandWords, exitCodeTable, renderExamplePage } from '@lpmos/cli';
 import { code, fence, markdownTable, page } from './page';
 import type { Page } from './page';
 
@@ -38,7 +38,7 @@ export function cliPage(): Page {
 }
 
 function commandBlock(spec: (typeof COMMANDS)[number]): string {
-  const usage = ['lpmos', spec.noun, spec.verb, ...spec.args.map(({ name }) => `<${name}>`)].join(' ');
+  const usage = ['lpmos', ...commandWords(spec), ...spec.args.map(({ name }) => `<${name}>`)].join(' ');
   const rows = [
     ...spec.args.map(({ name, description }) => [code(`<${name}>`), description, '']),
     ...spec.options.map((option) => [

@@ -1,7 +1,7 @@
 /** The arrows of the house, and proof that the rule sees each kind of broken one. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ARROWS, arrowViolations, undeclaredDependencies } from './arrows';
+import { ARROWS, arrowViolations, eagerArrowViolations, eagerFiles, undeclaredDependencies } from './arrows';
 import { importsOf } from './imports';
 import { lines, packageNames, readTree, ROOT } from './source-tree';
 
@@ -25,6 +25,17 @@ describe('the repository', () => {
     expect(lines(arrowViolations(files))).toEqual([]);
   });
 
+  it('loads the boot servers into the command line only where a command needs them', () => {
+    expect(eagerFiles(files, 'packages/cli/src/main.ts').length).toBeGreaterThan(5);
+    expect(lines(eagerArrowViolations(files))).toEqual([]);
+    const planted = {
+      path: 'packages/cli/src/exit-codes.ts',
+      text: "import { OPTION } from '@lpmos/netboot';",
+    };
+    const others = files.filter(({ path }) => path !== planted.path);
+    expect(eagerArrowViolations([...others, planted]).map(({ path }) => path)).toEqual([planted.path]);
+  });
+
   it('declares every dependency where it is used', () => {
     expect(lines(undeclaredDependencies(files, declared))).toEqual([]);
   });
@@ -44,8 +55,8 @@ describe('a planted violation is found', () => {
     ['packages/core/src/x.ts', "import { z } from 'zod';", 'core imports nothing'],
     ['packages/cli/src/x.ts', "import { createEtcdKv } from '@lpmos/store';", 'the arrow does not exist'],
     ['packages/cli/src/x.ts', "import type { Kv } from '@lpmos/store';", 'the arrow does not exist'],
-    ['packages/cli/src/x.ts', "export * from '@lpmos/netboot';", 'the arrow does not exist'],
-    ['packages/cli/src/x.ts', "const x = await import('@lpmos/netboot');", 'the arrow does not exist'],
+    ['packages/cli/src/x.ts', "export * from '@lpmos/store';", 'the arrow does not exist'],
+    ['packages/cli/src/x.ts', "const x = await import('@lpmos/store');", 'the arrow does not exist'],
     ['packages/cli/src/x.ts', "import {\n  a,\n  b,\n} from '@lpmos/runtime';", 'the arrow does not exist'],
     ['packages/control-plane/src/x.ts', "import { k } from '@lpmos/store/keys';", 'by its name alone'],
     ['packages/cli/src/x.ts', "import { EXAMPLE } from '@lpmos/core/testing';", 'by its name alone'],

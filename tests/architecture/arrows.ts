@@ -19,9 +19,44 @@ export const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'control-plane': ['core', 'api', 'store', 'runtime'],
   'regional-daemon': ['core', 'proto', 'store', 'netboot', 'runtime'],
   'boot-agent': ['core', 'proto', 'runtime'],
-  cli: ['core', 'api'],
+  cli: ['core', 'api', 'netboot'],
   simulator: ['core', 'proto', 'netboot', 'runtime'],
 };
+
+/** Loaded by the commands that need it, so that help and all other commands start as fast as without it. */
+export const LAZY_ARROWS: readonly { readonly start: string; readonly package: string }[] = [
+  { start: 'packages/cli/src/main.ts', package: '@lpmos/netboot' },
+];
+
+/** What a program loads at its start, the start included: everything that is not behind an `import()`. */
+export function eagerFiles(files: readonly SourceFile[], start: string): readonly SourceFile[] {
+  const byPath = new Map(files.map((file) => [file.path, file]));
+  const found = new Map<string, SourceFile>();
+  const visit = (path: string): void => {
+    const file = byPath.get(path);
+    if (file === undefined || found.has(path)) return;
+    found.set(path, file);
+    for (const { specifier, typeOnly, lazy } of importsOf(file.text)) {
+      if (typeOnly || lazy || !specifier.startsWith('.')) continue;
+      visit(`${posix.join(posix.dirname(path), specifier)}.ts`);
+    }
+  };
+  visit(start);
+  return [...found.values()];
+}
+
+export function eagerArrowViolations(files: readonly SourceFile[]): Violation[] {
+  return LAZY_ARROWS.flatMap(({ start, package: name }) =>
+    eagerFiles(files, start)
+      .filter(({ text }) =>
+        importsOf(text).some((each) => each.specifier === name && !each.typeOnly && !each.lazy),
+      )
+      .map(({ path }) => ({
+        path,
+        problem: `loads ${name} at the start of ${start}; load it where it is used`,
+      })),
+  );
+}
 
 interface Fence {
   readonly specifier: RegExp;

@@ -3,6 +3,8 @@ export interface Import {
   readonly specifier: string;
   /** `import type` or `export type`: gone at run time. */
   readonly typeOnly: boolean;
+  /** `import()` or `require()`: loaded when it is reached. */
+  readonly lazy: boolean;
   /** Names in braces, without `type`; empty for other forms. */
   readonly names: readonly string[];
 }
@@ -16,14 +18,17 @@ export function importsOf(text: string): Import[] {
   const fixed = [...code.matchAll(STATIC)].map(([, , type, clause, specifier]) => ({
     specifier: specifier ?? '',
     typeOnly: type !== undefined,
+    lazy: false,
     names: namesIn(clause ?? ''),
   }));
-  const bare = [...code.matchAll(SIDE_EFFECT), ...code.matchAll(DYNAMIC)].map(([, specifier]) => ({
-    specifier: specifier ?? '',
-    typeOnly: false,
-    names: [],
-  }));
-  return [...fixed, ...bare];
+  const bare = (pattern: RegExp, lazy: boolean): Import[] =>
+    [...code.matchAll(pattern)].map(([, specifier]) => ({
+      specifier: specifier ?? '',
+      typeOnly: false,
+      lazy,
+      names: [],
+    }));
+  return [...fixed, ...bare(SIDE_EFFECT, false), ...bare(DYNAMIC, true)];
 }
 
 function namesIn(clause: string): string[] {

@@ -18,6 +18,7 @@ const KIB = 1024;
 /** Parts of a task by the word behind its id; everything else under its own first word. */
 function kindOf(key: string): string {
   const words = key.split('/');
+  if (words[2] === 'regions') return `region: ${words[4] ?? ''}`;
   return words[2] === 'tasks' ? `task: ${words[4] ?? ''}` : `beside tasks: ${words[2] ?? ''}`;
 }
 

@@ -183,6 +183,17 @@ it('makes one task of two requests with one idempotency key', async () => {
   expect((await lpmos(words.split(' '))).stdout).toBe(first.stdout);
 });
 
+it('tells how the machine leaves for its disk and what becomes of its boot order, in known words only', async () => {
+  const words = 'task create --region dc1 --mac 02:00:00:00:00:79 --os debian --os-version 12';
+  const wrong = await lpmos([...words.split(' '), '--exit-method', 'grub']);
+  expect([wrong.exitCode, wrong.stderr]).toEqual([2, expect.stringContaining('must be one of sanboot')]);
+  const good = await lpmos([...words.split(' '), '--exit-method', 'exit-0', '--boot-order', 'unchanged']);
+  const shown = await lpmos(['task', 'show', good.stdout.trim(), '-o', 'json']);
+  expect(JSON.parse(shown.stdout)).toMatchObject({
+    metadata: { boot: { exit_method: 'exit-0', order: 'unchanged' } },
+  });
+});
+
 it('says what is wrong with every field', async () => {
   const words =
     'task create --region nowhere --mac 02:00:00:00:00:78 --os De/bian --os-version 12 --hostname -x-';

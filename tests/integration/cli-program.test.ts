@@ -1,10 +1,10 @@
 /** The bundled program as users start it: help, version, exit codes of a real process. */
 import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { COMMANDS } from '@lpmos/cli';
+import { COMMANDS, commandWords } from '@lpmos/cli';
 import { startScriptedControlPlane } from './harness/scripted-control-plane';
 
 let folder: string;
@@ -35,16 +35,33 @@ function run(...args: string[]): Promise<{ exitCode: number; stdout: string; std
 it('--help names every command with an example and every exit code', async () => {
   const { exitCode, stdout } = await run('--help');
   expect(exitCode).toBe(0);
-  for (const { noun, verb } of COMMANDS) expect(stdout).toContain(`lpmos ${noun} ${verb}`);
-  for (const code of ['0', '8', '11', '20', '21', '22', '130'])
+  for (const spec of COMMANDS) expect(stdout).toContain(`lpmos ${commandWords(spec).join(' ')}`);
+  for (const code of ['0', '8', '11', '20', '21', '22', '24', '25', '130'])
     expect(stdout).toMatch(new RegExp(`^  ${code} `, 'm'));
 });
 
 it('each command has help with its examples', async () => {
-  const helps = await Promise.all(COMMANDS.map(({ noun, verb }) => run(noun, verb, '--help')));
+  const helps = await Promise.all(COMMANDS.map((spec) => run(...commandWords(spec), '--help')));
   helps.forEach((help, index) => {
     expect(help.exitCode).toBe(0);
     for (const example of COMMANDS[index]?.examples ?? []) expect(help.stdout).toContain(example);
+  });
+});
+
+it('replays and examines from the bundle as well', async () => {
+  const saved = join(folder, 'case.json');
+  const link = { name: 'boot', mode: 'external', subnet: '10.77.0.0/24', loaders: {} };
+  writeFileSync(
+    saved,
+    JSON.stringify({ schema_version: 1, mac: '52:54:00:12:34:56', region_id: 'dc1', links: [link] }),
+  );
+  expect(await run('explain', '--from', saved)).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringContaining('decision: silent') as string,
+  });
+  expect(await run('doctor', '--interface', 'nowhere0')).toMatchObject({
+    exitCode: 2,
+    stderr: expect.stringContaining('--interface must be') as string,
   });
 });
 

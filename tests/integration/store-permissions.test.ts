@@ -5,6 +5,7 @@
 import { regionTag } from '@lpmos/core';
 import type { TaskStore } from '@lpmos/core';
 import {
+  createBootStore,
   createEtcdKv,
   createRegionStore,
   createSession,
@@ -89,6 +90,13 @@ it('a region does its whole work with its own ranges', async () => {
     task = done(await (byHub ? hub : region).commit(task, changeOf(task, event), byHub ? undefined : fence));
   }
   done(await region.putLogs(task, 'done\n', fence));
+  const mac = task.metadata.target_mac;
+  const boots = { schema_version: 1, mac, known: true, records: [], dropped: 3 } as const;
+  const histories = createBootStore({ kv: regionKv });
+  done(await histories.write({ boots: [boots], forget: [] }, fence));
+  expect(await histories.read(REGION, [mac])).toEqual([boots]);
+  const found = await createBootStore({ kv: hubKv }).readOf(mac, [OTHER_REGION, REGION]);
+  expect([...found]).toEqual([[REGION, boots]]);
   await until('the cache to see the end', () => cache.get(task.metadata.id)?.version === task.version);
   expect(task.status).toBe('completed');
   expect(refusal(await hub.create(newTask()))).toBe('done');

@@ -51,6 +51,11 @@ export interface ApiClient {
   listRegions(): Promise<ResponseBody<'listRegions'>>;
   registerRegion(body: RequestBody<'registerRegion'>): Promise<ResponseBody<'registerRegion'>>;
   getRegion(regionId: string): Promise<ResponseBody<'getRegion'>>;
+  /** @param mac in any notation. */
+  getMachineBoots(
+    mac: string,
+    options?: { readonly regionId?: string },
+  ): Promise<ResponseBody<'getMachineBoots'>>;
   /** Endless; ends when the signal aborts. @throws LpmosError when the request itself is refused. */
   events(request?: EventsRequest): AsyncGenerator<ServerEvent, void, undefined>;
 }
@@ -96,6 +101,11 @@ export function createApiClient(options: ClientOptions): ApiClient {
     listRegions: () => call('listRegions'),
     registerRegion: (body) => call('registerRegion', { body }),
     getRegion: (regionId) => call('getRegion', { params: { region_id: regionId } }),
+    getMachineBoots: (mac, { regionId } = {}) =>
+      call('getMachineBoots', {
+        params: { mac },
+        ...(regionId === undefined ? {} : { query: new URLSearchParams({ region_id: regionId }) }),
+      }),
     events: (request = {}) => readEvents(transport, request),
   };
 }

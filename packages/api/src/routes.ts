@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { revisionField } from './fields';
 import type { RouteSpec } from './route-spec';
+import { machineBootsQuery, machineBootsSchema, machineParams } from './schemas/machines';
 import { livenessSchema, readinessSchema, regionListSchema, regionParams } from './schemas/regions';
 import { regionSchema, registerRegionBody } from './schemas/regions';
 import * as tasks from './schemas/tasks';
@@ -142,6 +143,17 @@ export const ROUTES = {
     access: READERS,
     params: regionParams,
     success: { status: 200, description: 'The region.', schema: regionSchema },
+    errors: [...READ_ERRORS, 'not_found', 'corrupt'],
+  },
+  getMachineBoots: {
+    method: 'GET',
+    path: '/api/v1/machines/{mac}/boots',
+    summary: 'What a machine asked when it booted, what it was answered and why, and what it would boot now.',
+    access: READERS,
+    headers: readHeaders,
+    params: machineParams,
+    query: machineBootsQuery,
+    success: { status: 200, description: 'For each region that knows it.', schema: machineBootsSchema },
     errors: [...READ_ERRORS, 'not_found', 'corrupt'],
   },
   streamEvents: {

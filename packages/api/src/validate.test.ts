@@ -87,6 +87,9 @@ describe('createTaskBody', () => {
       { ssh_authorized_keys: Array.from({ length: 21 }, () => ED25519) },
       'ssh_authorized_keys',
     ],
+    ['an exit method that nobody knows', { boot: { exit_method: 'grub' } }, 'boot.exit_method'],
+    ['a boot order that nobody knows', { boot: { order: 'network-first' } }, 'boot.order'],
+    ['a word about the boot that nobody knows', { boot: { exit: 'sanboot' } }, 'boot.exit'],
     ['a key over two lines', { ssh_authorized_keys: [`${ED25519}\nmore`] }, 'ssh_authorized_keys.0'],
   ])('refuses %s', (_name, change, path) => {
     expect(Object.keys(problemsOf(createTaskBody, { ...good, ...change }))).toContain(path);

@@ -1,5 +1,6 @@
 /** Every command of `lpmos` as a row. Bodies are in commands/, one file each, loaded when they run. */
 import type { ArgumentSpec, CommandSpec } from './command';
+import { MACHINE_COMMANDS, NETWORK_COMMANDS } from './command-table-machine';
 import { REGION_COMMANDS, TOKEN_COMMANDS } from './command-table-region';
 
 const TASK: ArgumentSpec = {
@@ -91,6 +92,11 @@ const CHANGING_TASKS: readonly CommandSpec[] = [
       { flags: '--hostname <name>', description: 'its host name' },
       { flags: '--ssh-key <file>', description: 'public key that may log in', repeatable: true },
       { flags: '--tag <key=value>', description: 'a tag', repeatable: true },
+      {
+        flags: '--exit-method <way>',
+        description: 'how the machine leaves the network boot for its disk: sanboot, exit-1, silent, …',
+      },
+      { flags: '--boot-order <order>', description: 'UEFI boot order afterwards: disk-first or unchanged' },
       { flags: '--idempotency-key <key>', description: 'repeat safely: the same key makes one task only' },
     ],
     examples: [
@@ -140,12 +146,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...CHANGING_TASKS.slice(0, 1),
   ...READING_TASKS,
   ...CHANGING_TASKS.slice(1),
+  ...MACHINE_COMMANDS,
+  ...NETWORK_COMMANDS,
   ...REGION_COMMANDS,
   ...TOKEN_COMMANDS,
 ];
 
 export const NOUNS: Readonly<Record<string, string>> = {
   task: 'orders to install one machine each',
+  machine: 'machines and how they booted',
   region: 'datacenters',
   token: 'credentials for the API',
 };

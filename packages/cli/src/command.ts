@@ -21,7 +21,7 @@ export interface ArgumentSpec {
 }
 
 export interface CommandSpec {
-  /** `task`, `approve`. */
+  /** `task`, `approve`. Without a noun the command stands alone, as `explain`. */
   readonly noun: string;
   readonly verb: string;
   readonly summary: string;
@@ -31,6 +31,11 @@ export interface CommandSpec {
   readonly options: readonly OptionSpec[];
   readonly examples: readonly string[];
   readonly load: () => Promise<{ readonly run: CommandRun }>;
+}
+
+/** As it is typed behind `lpmos`. */
+export function commandWords({ noun, verb }: Pick<CommandSpec, 'noun' | 'verb'>): string[] {
+  return noun === '' ? [verb] : [noun, verb];
 }
 
 export type CommandOptions = Readonly<Record<string, unknown>>;

@@ -8,4 +8,6 @@ export type ControlPlane = ApiClient;
 export type TaskDocument = ResponseBody<'getTask'>;
 export type TaskSummary = ResponseBody<'listTasks'>['tasks'][number];
 export type RegionDocument = ResponseBody<'getRegion'>;
+export type MachineBootsDocument = ResponseBody<'getMachineBoots'>;
+export type BootEntry = MachineBootsDocument['regions'][number]['boots'][number];
 export type Hardware = NonNullable<TaskDocument['hardware']>;

@@ -16,6 +16,9 @@ export const EXIT_DECLINED = 23;
 /** Above every code of the error table, with room for it to grow. */
 export const TASK_END_EXIT = { failed: 20, rejected: 21, cancelled: 22 } as const;
 
+/** The worst finding of an examination. */
+export const DOCTOR_EXIT = { warning: 24, bad: 25 } as const;
+
 export function exitCodeOf(code: ErrorCode): number {
   return ERROR_TABLE[code].exit;
 }
@@ -64,6 +67,8 @@ export function exitCodeTable(): ExitCodeRow[] {
       exit: EXIT_DECLINED,
       meaning: 'task approve: the question was not answered with yes; nothing was changed',
     },
+    { exit: DOCTOR_EXIT.warning, meaning: 'doctor: something to look at, nothing broken' },
+    { exit: DOCTOR_EXIT.bad, meaning: 'doctor: machines cannot boot here' },
     { exit: EXIT_INTERRUPTED, meaning: 'interrupted (Ctrl-C)' },
   ].sort((a, b) => a.exit - b.exit);
 }

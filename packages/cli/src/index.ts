@@ -1,6 +1,7 @@
 /** The command line as others may use it: a run from words to exit code, the command rows for docs, the exit codes. */
 export { runCli } from './cli';
 export type { CliHost } from './cli';
+export { commandWords } from './command';
 export type { CommandSpec, OptionSpec } from './command';
 export { COMMANDS, NOUNS } from './command-table';
 export { CLI_VARIABLES } from './config';

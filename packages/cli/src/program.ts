@@ -48,6 +48,9 @@ export function buildProgram({ terminal, onCommand }: ProgramOptions): Command {
       addCommand({ group, spec, terminal, onCommand });
     }
   }
+  for (const spec of COMMANDS.filter(({ noun }) => noun === '')) {
+    addCommand({ group: program, spec, terminal, onCommand });
+  }
   return program;
 }
 
@@ -68,7 +71,7 @@ function addCommand({ group, spec, terminal, onCommand }: AddCommand): void {
   for (const option of spec.options) command.addOption(commanderOption(option));
   command.action(async () => {
     const { args } = command;
-    await onCommand({ spec, args, options: command.opts(), globals: group.parent?.opts() ?? {} });
+    await onCommand({ spec, args, options: command.opts(), globals: (group.parent ?? group).opts() });
   });
 }
 

@@ -8,7 +8,7 @@ import type { AddressInfo } from 'node:net';
 import type { Clock, Sha256 } from '@lpmos/core';
 import { createHealth, createMetrics, systemClock } from '@lpmos/runtime';
 import type { Component, Logger } from '@lpmos/runtime';
-import { createRegionStore, createTaskStore, watchTasks } from '@lpmos/store';
+import { createBootStore, createRegionStore, createTaskStore, watchTasks } from '@lpmos/store';
 import type { Kv, WatchedTasks } from '@lpmos/store';
 import type { Express } from 'express';
 import { createApp } from './app';
@@ -19,6 +19,7 @@ import { createFreshness } from './freshness';
 import type { SignGrant } from './grants/sign-grant';
 import { createHttpServer } from './http-server';
 import { eventHandlers } from './routes/events';
+import { machineHandlers } from './routes/machines';
 import { regionHandlers } from './routes/regions';
 import { serviceHandlers } from './routes/service';
 import { taskHandlers } from './routes/tasks';
@@ -83,6 +84,7 @@ function buildApp(
     tasks: createTaskStore({ kv, clock }),
     cache,
     regions: createRegionStore({ kv }),
+    boots: createBootStore({ kv }),
     freshness,
     signGrant: options.signGrant,
     grantSeconds: options.grantSeconds,
@@ -94,6 +96,7 @@ function buildApp(
   const handlers = {
     ...taskHandlers(deps),
     ...regionHandlers(deps),
+    ...machineHandlers(deps),
     ...eventHandlers({ feed, sha256 }),
     ...serviceHandlers({ health, metrics, sample, version }),
   };

@@ -1,8 +1,15 @@
 /**
- * What the control plane needs beside the task store of core: the regions, and where the store's history stands.
+ * What the control plane needs beside the task store of core: the regions, what they remember of boots, and where the store's history stands.
  * control-plane.ts binds them to the store package; use cases see only these.
  */
-import type { RegionId, RegionMetadata, RegionView, WriteOutcome } from '@lpmos/core';
+import type {
+  MacAddress,
+  MachineBoots,
+  RegionId,
+  RegionMetadata,
+  RegionView,
+  WriteOutcome,
+} from '@lpmos/core';
 
 export interface RegionDirectory {
   /** Refused: `already_exists` for the same id, or for another region whose tag it would share. */
@@ -10,6 +17,11 @@ export interface RegionDirectory {
   /** Linearizable, as `listRegions`. Throws LpmosError `unavailable`/`deadline_exceeded`/`corrupt`. */
   readRegion(id: RegionId): Promise<RegionView | undefined>;
   listRegions(): Promise<readonly RegionView[]>;
+}
+
+export interface BootHistories {
+  /** What each of the regions remembers of a machine's boots, if anything. Throws as above. */
+  readOf(mac: MacAddress, regions: readonly RegionId[]): Promise<ReadonlyMap<RegionId, MachineBoots>>;
 }
 
 export interface StoreHead {

@@ -90,6 +90,7 @@ describe('authorisation', () => {
       createTask: 'operator admin',
       listTasks: read,
       getTask: read,
+      getMachineBoots: read,
       cancelTask: 'operator admin',
       approveTask: 'approver admin',
       rejectTask: 'approver admin',

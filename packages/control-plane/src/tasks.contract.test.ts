@@ -173,7 +173,10 @@ describe('POST /api/v1/tasks', () => {
 
 describe('GET /api/v1/tasks/{task_id}', () => {
   it('shows the task with hardware and timeline, and never the grant', async () => {
-    const id = await reportedTask(storedHardware(), { hostname: 'web-7' });
+    const id = await reportedTask(storedHardware(), {
+      hostname: 'web-7',
+      boot: { exit_method: 'silent', order: 'unchanged' },
+    });
     await call(replica, 'PUT', `/api/v1/tasks/${id}/approve`, { body: { approved: true } });
     const { status, body, headers, text } = await call(replica, 'GET', `/api/v1/tasks/${id}`);
     expect(status).toBe(200);
@@ -193,7 +196,10 @@ describe('GET /api/v1/tasks/{task_id}', () => {
     expect(body).toMatchObject({
       task_id: id,
       status: 'approved',
-      metadata: { region_id: 'dc1', os_type: 'ubuntu', os_version: '22.04', hostname: 'web-7' },
+      metadata: {
+        ...{ region_id: 'dc1', os_type: 'ubuntu', os_version: '22.04', hostname: 'web-7' },
+        boot: { exit_method: 'silent', order: 'unchanged' },
+      },
       hardware: { cpu: { model: 'Intel Xeon E5-2680 v4', cores: 28 }, disks: [{ serial: 'S3Z1NB0K100001' }] },
     });
     expect(body.timeline.map((each: { event: string }) => each.event)).toEqual([

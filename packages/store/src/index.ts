@@ -15,6 +15,8 @@ export { createTaskStore } from './task-store';
 export type { TaskStoreOptions } from './task-store';
 export { watchTasks } from './task-cache';
 export type { WatchedTasks, WatchTasksOptions } from './task-cache';
+export { BOOTS_PER_WRITE, createBootStore } from './boot-store';
+export type { BootsChange, BootStore, RememberedMachine } from './boot-store';
 export { createRegionStore } from './region-store';
 export type { AgentSighting, Heartbeat, RegionStore } from './region-store';
 export { createSession } from './session';

@@ -4,7 +4,7 @@
  * Task ids start with their region's tag, so tasksRange(tag) is one contiguous range that an etcd role can be granted on.
  */
 import { createHash } from 'node:crypto';
-import { isTaskId } from '@lpmos/core';
+import { isTaskId, readMacAddress } from '@lpmos/core';
 import type { MacAddress, RegionId, RegionTag, TaskId } from '@lpmos/core';
 import { prefixRange } from './kv';
 import type { KeyRange } from './kv';
@@ -80,6 +80,21 @@ export type RegionPart = (typeof REGION_PARTS)[number];
 
 export function regionKey(id: RegionId, part: RegionPart): string {
   return `${REGIONS}${id}/${part}`;
+}
+
+/** What a region remembers of the boots of one machine. */
+export function bootsKey(region: RegionId, mac: MacAddress): string {
+  return `${REGIONS}${region}/boots/${mac}`;
+}
+
+/** Every machine whose boots a region remembers. */
+export function bootsRange(region: RegionId): KeyRange {
+  return prefixRange(`${REGIONS}${region}/boots/`);
+}
+
+/** The machine of a key in bootsRange, or undefined when the key is none of ours. */
+export function parseBootsKey(key: string): MacAddress | undefined {
+  return readMacAddress(/\/boots\/([0-9a-f:]{17})$/.exec(key)?.[1] ?? '');
 }
 
 /** The order to a region to install; empty value, durable. */

@@ -5,6 +5,8 @@
  * program does not know is a loud error and never a guess.
  */
 import {
+  BOOT_ORDERS,
+  EXIT_METHODS,
   FAILURE_CLASSES,
   isRegionId,
   isTaskId,
@@ -16,7 +18,8 @@ import {
 import type {
   Approval,
   DiskIdentity,
-  OfferedImage,
+  MachineBoot,
+  MachineBoots,
   RegionCapabilities,
   RegionId,
   RegionMetadata,
@@ -32,6 +35,7 @@ import type {
   TimelineEvent,
 } from '@lpmos/core';
 import { hardwareReport, macAddress } from './hardware-shape';
+import { bootsShape, capabilitiesShape } from './region-shapes';
 import {
   amount,
   count,
@@ -135,6 +139,12 @@ const metadataShape = object<TaskMetadata>({
   tags: textByName,
   project: text,
   hostname: optional(text),
+  boot: optional(
+    object<MachineBoot>({
+      exit_method: optional(oneOf(...EXIT_METHODS)),
+      order: optional(oneOf(...BOOT_ORDERS)),
+    }),
+  ),
   ssh_authorized_keys: listOf(text),
 });
 
@@ -184,14 +194,6 @@ const timelineShape = object<Versioned<TimelineEvent>>({
   actor: text,
   request_id: optional(text),
   detail: optional(text),
-});
-
-const capabilitiesShape = object<RegionCapabilities>({
-  schema_version: version1,
-  images: listOf(object<OfferedImage>({ os_type: text, os_version: text, digest, raw_size_bytes: count })),
-  services: listOf(oneOf('dhcp', 'tftp', 'http', 'agent')),
-  daemon_version: text,
-  agent_version: optional(text),
 });
 
 /** Which task a machine's guard or an idempotency key stands for. */
@@ -252,5 +254,6 @@ export const codecs = {
     object<RegionPointer>({ schema_version: version1, region_id: regionId }),
   ),
   capabilities: jsonCodec<RegionCapabilities>(capabilitiesShape),
+  boots: jsonCodec<MachineBoots>(bootsShape),
   heartbeat: plainCodec<string>('an ISO 8601 instant', isInstant),
 } as const;

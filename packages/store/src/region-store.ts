@@ -17,6 +17,7 @@ import type {
 import { agentKey, regionKey, regionTagKey, regionTagsRange } from './keys';
 import { absent, present, readRange } from './kv';
 import type { Kv, KvEntry, TxnWrite } from './kv';
+import { readKeys } from './read-keys';
 import { codecs } from './records';
 import { holdsFence } from './task-writes';
 
@@ -112,18 +113,7 @@ async function readViews(kv: Kv, ids: readonly RegionId[]): Promise<RegionView[]
   if (ids.length === 0) return [];
   const parts = ['metadata', 'client/heartbeat', 'client/capabilities'] as const;
   const keys = ids.flatMap((id) => parts.map((part) => regionKey(id, part)));
-  // Compares that cannot both hold make this a pure read of many keys at one revision, within the caller's own range.
-  const outcome = await kv.txn({
-    compares: keys.slice(0, 1).flatMap((key) => [absent(key), present(key)]),
-    then: [],
-    otherwise: keys.map((start) => ({ start })),
-  });
-  if (outcome.kind === 'refused') throw outcome.error;
-  if (outcome.kind === 'unknown') {
-    const message = 'The regions could not be read in time; try again';
-    throw new LpmosError({ code: 'deadline_exceeded', message, cause: outcome.cause });
-  }
-  const found = outcome.succeeded ? [] : outcome.reads.map((entries) => entries[0]);
+  const found = await readKeys(kv, keys, 'The regions');
   return ids.flatMap((_, index) => {
     const [metadata, heartbeat, capabilities] = found.slice(index * parts.length);
     return metadata === undefined ? [] : [viewOf(metadata, heartbeat, capabilities)];
@@ -147,7 +137,12 @@ function viewOf(
   };
 }
 
-async function fenced(kv: Kv, fence: Fence, writes: readonly TxnWrite[]): Promise<WriteOutcome<undefined>> {
+/** Writes only while the region is registered and its leader is still the writer. */
+export async function fenced(
+  kv: Kv,
+  fence: Fence,
+  writes: readonly TxnWrite[],
+): Promise<WriteOutcome<undefined>> {
   const registered = regionKey(fence.regionId, 'metadata');
   const outcome = await kv.txn({
     compares: [present(registered), holdsFence(fence)],

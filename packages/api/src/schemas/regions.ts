@@ -16,6 +16,29 @@ const imageSchema = z.object({
   raw_size_bytes: z.number(),
 });
 
+const bootSchema = z.object({
+  base_url: z.string(),
+  agent_endpoint: z.string(),
+  kernel_arguments: z.string(),
+  kernel_url: z.string(),
+  initrd_urls: z.array(z.string()),
+  retry_seconds: z.number(),
+  retry_attempts: z.number(),
+});
+
+const linkSchema = z.object({
+  name: z.string(),
+  mode: z.string(),
+  subnet: z.string(),
+  service_address: z.string(),
+  unknown_clients: z.string(),
+  pool: z.object({ first: z.string(), last: z.string() }).optional(),
+  loaders: z.record(z.string(), z.string()).describe('TFTP names by what the firmware can run.'),
+  http_loaders: z.record(z.string(), z.string()).optional(),
+  script_url: z.string(),
+  boot: bootSchema,
+});
+
 export const regionSchema = z.object({
   region_id: z.string(),
   display_name: z.string(),
@@ -27,6 +50,8 @@ export const regionSchema = z.object({
   images: z.array(imageSchema),
   services: z.array(z.string()),
   daemon_version: z.string().optional(),
+  links: z.array(linkSchema).optional().describe('Where the region serves; absent until its daemon said so.'),
+  boot: bootSchema.optional().describe('What its boot scripts are made of.'),
 });
 
 export const regionListSchema = z.object({ regions: z.array(regionSchema) });

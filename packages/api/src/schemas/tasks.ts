@@ -3,7 +3,7 @@
  * Names and shapes are the contract's (seed 002 section 4.1); what goes beyond it is optional or has a route of its own.
  * Answers are plain objects, so that a client of today reads the answers of a newer server.
  */
-import { FAILURE_CLASSES, TASK_EVENT_NAMES, TASK_STATUS_NAMES } from '@lpmos/core';
+import { BOOT_ORDERS, EXIT_METHODS, FAILURE_CLASSES, TASK_EVENT_NAMES, TASK_STATUS_NAMES } from '@lpmos/core';
 import { z } from 'zod';
 import {
   diskSelectorField,
@@ -25,6 +25,19 @@ import { approvalSchema, hardwareSchema } from './hardware';
 const time = z.string().describe('RFC 3339, UTC');
 export const statusSchema = z.enum(TASK_STATUS_NAMES);
 
+const machineBootFields = {
+  exit_method: z
+    .enum(EXIT_METHODS, `must be one of ${EXIT_METHODS.join(', ')}`)
+    .optional()
+    .describe(
+      'How the machine leaves the network boot for its disk, where the default of its firmware is wrong.',
+    ),
+  order: z
+    .enum(BOOT_ORDERS, `must be one of ${BOOT_ORDERS.join(', ')}`)
+    .optional()
+    .describe('Whether the agent puts the disk first in the boot order of UEFI; disk-first by default.'),
+};
+
 export const createTaskBody = z.strictObject({
   region_id: regionIdField,
   target_mac: macField,
@@ -35,6 +48,7 @@ export const createTaskBody = z.strictObject({
   tags: tagsField.default({}),
   hostname: hostnameField.optional(),
   ssh_authorized_keys: sshKeysField.default([]),
+  boot: z.strictObject(machineBootFields).optional(),
 });
 
 export const approveTaskBody = z.strictObject({
@@ -119,6 +133,7 @@ const metadataSchema = z.object({
   tags: z.record(z.string(), z.string()),
   project: z.string(),
   hostname: z.string().optional(),
+  boot: z.object(machineBootFields).optional(),
   ssh_authorized_keys: z.array(z.string()),
 });
 

@@ -3,7 +3,14 @@
  * The grant is a capability and appears nowhere.
  */
 import { LpmosError } from '@lpmos/core';
-import type { RegionView, TaskRecord, TaskRun, TimelineEvent } from '@lpmos/core';
+import type {
+  OfferedBoot,
+  RegionCapabilities,
+  RegionView,
+  TaskRecord,
+  TaskRun,
+  TimelineEvent,
+} from '@lpmos/core';
 import type { ResponseBody } from '@lpmos/api';
 
 const API = '/api/v1';
@@ -154,8 +161,26 @@ export function regionBody({
     ...(last_heartbeat === undefined ? {} : { last_heartbeat }),
     images: (capabilities?.images ?? []).map((image) => ({ ...image })),
     services: [...(capabilities?.services ?? [])],
-    ...(capabilities === undefined ? {} : { daemon_version: capabilities.daemon_version }),
+    ...(capabilities === undefined ? {} : daemonBody(capabilities)),
   };
+}
+
+type RegionBody = ResponseBody<'getRegion'>;
+
+function daemonBody({
+  daemon_version,
+  links,
+  boot,
+}: RegionCapabilities): Pick<RegionBody, 'daemon_version' | 'links' | 'boot'> {
+  return {
+    daemon_version,
+    ...(links === undefined ? {} : { links: links.map((link) => ({ ...link, boot: bootBody(link.boot) })) }),
+    ...(boot === undefined ? {} : { boot: bootBody(boot) }),
+  };
+}
+
+function bootBody(boot: OfferedBoot): NonNullable<RegionBody['boot']> {
+  return { ...boot, initrd_urls: [...boot.initrd_urls] };
 }
 
 function broken(task: TaskRecord, document: string): LpmosError {

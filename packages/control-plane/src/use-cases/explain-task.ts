@@ -86,9 +86,14 @@ function stallReason({ task, region, nowMs }: Facts): string | undefined {
   return `its ${task.status} deadline passed at ${deadline} and region ${region_id} has not moved it`;
 }
 
-function bootTask(task: TaskRecord, nowMs: number): BootTask {
+/** What a region's view has of a task. */
+export function bootTask(task: TaskRecord, nowMs: number): BootTask {
   const { run, status, approval } = task;
-  const base = { id: task.metadata.id, status, attempt: run.attempt };
+  const exitMethod = task.metadata.boot?.exit_method;
+  const base = {
+    ...{ id: task.metadata.id, status, attempt: run.attempt },
+    ...(exitMethod === undefined ? {} : { exitMethod }),
+  };
   if (task.grant === undefined || approval?.grant_expires_at === undefined) return base;
   const expiresAtMs = Date.parse(approval.grant_expires_at);
   const live = isGrantLive({ expiresAtMs, attempt: run.attempt, writeBudget: DEFAULT_WRITE_BUDGET }, nowMs);

@@ -5,12 +5,13 @@ import { seesRegion } from '../auth/principal';
 import type { Principal } from '../auth/principal';
 import type { Freshness } from '../freshness';
 import type { SignGrant } from '../grants/sign-grant';
-import type { RegionDirectory } from '../ports';
+import type { BootHistories, RegionDirectory } from '../ports';
 
 export interface UseCaseDeps {
   readonly tasks: TaskStore;
   readonly cache: TaskCache;
   readonly regions: RegionDirectory;
+  readonly boots: BootHistories;
   readonly freshness: Freshness;
   readonly signGrant: SignGrant;
   readonly grantSeconds: number;

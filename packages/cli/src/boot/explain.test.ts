@@ -1,0 +1,158 @@
+import type { OfferedLink } from '@lpmos/core';
+import { CLIENT_NAMES, readBootClient } from './client-table';
+import { explainBoot } from './explain';
+import { parseInputs } from './explain-inputs';
+import type { ExplainInputs } from './explain-inputs';
+
+const BOOT = {
+  base_url: 'http://10.77.0.1',
+  agent_endpoint: '10.77.0.1:8082',
+  kernel_arguments: 'console=ttyS0 panic=30',
+  kernel_url: 'http://10.77.0.1/boot/assets/agent/vmlinuz',
+  initrd_urls: [
+    'http://10.77.0.1/boot/assets/agent/initramfs.img',
+    'http://10.77.0.1/boot/assets/agent/site.img',
+  ],
+  retry_seconds: 15,
+  retry_attempts: 20,
+};
+const LINK: OfferedLink = {
+  name: 'boot',
+  mode: 'server',
+  subnet: '10.77.0.0/24',
+  service_address: '10.77.0.1',
+  unknown_clients: 'lease',
+  pool: { first: '10.77.0.100', last: '10.77.0.199' },
+  loaders: { bios: 'undionly.kpxe', x64: 'snponly.efi' },
+  http_loaders: { x64: 'http://10.77.0.1/boot/loaders/snponly.efi' },
+  script_url: 'http://10.77.0.1/boot/menu.ipxe?mac=${net0/mac}',
+  boot: BOOT,
+};
+const TASK = { task_id: '5891b5b5-22d5-8df0-86d0-ff0b110fbd9d', status: 'ready', attempt: 0 } as const;
+const INPUTS = parseInputs(
+  JSON.stringify({
+    schema_version: 1,
+    mac: '52:54:00:12:34:56',
+    region_id: 'dc1',
+    task: TASK,
+    links: [LINK],
+    boot: BOOT,
+  }),
+);
+
+const explain = (client: string, change: Partial<ExplainInputs> = {}) =>
+  explainBoot({ ...INPUTS, ...change }, readBootClient(client, '--as-if'), Date.UTC(2026, 0, 29, 10));
+const onLink = (change: Partial<OfferedLink>) => ({ links: [{ ...LINK, ...change }] });
+const fieldsOf = (client: string, change: Partial<ExplainInputs> = {}, at = 0) =>
+  Object.fromEntries(
+    (explain(client, change).links[0]?.steps[at]?.fields ?? []).map(({ field, value }) => [field, value]),
+  );
+
+it('explains firmware through its loader to the script of the region, with no real ticket in it', () => {
+  const explanation = explain('bios');
+  expect(explanation.decision).toMatchObject({ kind: 'agent', purpose: 'report' });
+  expect(explanation.links[0]?.steps.map(({ asks, answer }) => [asks, answer])).toEqual([
+    ['bios asks by DHCPDISCOVER', 'DHCPOFFER'],
+    ['ipxe-bios asks by DHCPDISCOVER', 'DHCPOFFER'],
+  ]);
+  expect(fieldsOf('bios')).toMatchObject({
+    yiaddr: expect.stringMatching(/^10\.77\.0\.1\d\d$/) as string,
+    siaddr: '10.77.0.1',
+    file: 'undionly.kpxe',
+    'option 60 (vendor class identifier)': 'PXEClient',
+    'option 67 (bootfile name)': 'undionly.kpxe',
+  });
+  expect(explanation.links[0]?.script).toContain('kernel http://10.77.0.1/boot/assets/agent/vmlinuz');
+  expect(explanation.links[0]?.script).toContain('lpmos.ticket=TICKET-OF-THAT-MOMENT');
+  expect(explanation.links[0]?.script).toContain('platform=pcbios');
+  expect(explanation.because.join('\n')).toContain('is ready: the agent is to report the hardware');
+});
+
+it.each([
+  ['bios', 'undionly.kpxe'],
+  ['uefi-x64', 'snponly.efi'],
+  ['uefi-http-x64', 'http://10.77.0.1/boot/loaders/snponly.efi'],
+  ['ipxe-bios', 'http://10.77.0.1/boot/menu.ipxe?mac=${net0/mac}'],
+  ['ipxe-efi', 'http://10.77.0.1/boot/menu.ipxe?mac=${net0/mac}'],
+  ['arch=9,class=PXEClient:Arch:00009', 'snponly.efi'],
+  ['arch=7,class=PXEClient,user-class=iPXE', 'http://10.77.0.1/boot/menu.ipxe?mac=${net0/mac}'],
+  ['arm64', undefined],
+  ['ia32', undefined],
+  ['os', undefined],
+])('%s is told to boot %s', (client, file) =>
+  expect(fieldsOf(client)['option 67 (bootfile name)']).toBe(file),
+);
+
+it('stops at shim and GRUB, which fetch a script of their own', () => {
+  const [link] = explain('uefi-x64', onLink({ loaders: { x64: 'shimx64.efi' } })).links;
+  expect(link).toMatchObject({
+    reaches_script: false,
+    steps: [{ answer: 'DHCPOFFER' }, { answer: 'its own script' }],
+  });
+  expect(link).not.toHaveProperty('script');
+});
+
+it('says what is missing for a firmware without a loader', () => {
+  expect(explain('arm64').links[0]?.steps[0]?.fault).toContain('no TFTP loader is configured');
+});
+
+it('explains a machine that nobody knows, by the rule of the link', () => {
+  const stranger: Partial<ExplainInputs> = { ...onLink({ unknown_clients: 'ignore' }) };
+  const { task: _none, ...inputs } = INPUTS;
+  const explanation = explainBoot({ ...inputs, ...stranger }, readBootClient('bios', '--as-if'), 0);
+  expect(explanation.decision.kind).toBe('silent');
+  expect(explanation.links[0]?.steps).toMatchObject([{ answer: 'silence' }]);
+  expect(explanation.because[0]).toContain('no task in region dc1 names');
+});
+
+it('beside another DHCP server both ports of the proxy are asked', () => {
+  const { steps } = explain('uefi-x64', onLink({ mode: 'proxy' })).links[0] ?? { steps: [] };
+  expect(steps.map(({ asks, answer }) => [asks, answer])).toEqual([
+    ['uefi-x64 asks by DHCPDISCOVER', 'DHCPOFFER'],
+    ['uefi-x64 asks by DHCPREQUEST on port 4011', 'DHCPACK'],
+    ['ipxe-efi asks by DHCPDISCOVER', 'DHCPOFFER'],
+    ['ipxe-efi asks by DHCPREQUEST on port 4011', 'DHCPACK'],
+  ]);
+});
+
+it.each([
+  ['observe', /only observes/],
+  ['external', /another server does DHCP/],
+])('a link in mode %s answers nothing and says why', (mode, reason) => {
+  expect(explain('bios', onLink({ mode })).links[0]?.steps[0]).toMatchObject({
+    answer: 'silence',
+    reason: expect.stringMatching(reason) as string,
+  });
+});
+
+it('a link that this version cannot replay says so instead of failing', () => {
+  expect(explain('bios', onLink({ subnet: 'nonsense' })).links[0]?.steps[0]?.reason).toContain('subnet');
+});
+
+it('a region without links still has its script, and a link its own', () => {
+  expect(explain('bios', { links: [] }).script).toContain('kernel http://10.77.0.1/');
+  const elsewhere = onLink({ boot: { ...BOOT, kernel_url: 'http://10.88.0.1/vmlinuz' } });
+  expect(explain('bios', elsewhere)).not.toHaveProperty('script');
+  expect(explain('bios', elsewhere).links[0]?.script).toContain('kernel http://10.88.0.1/vmlinuz');
+  expect(explain('os').links[0]).not.toHaveProperty('script');
+});
+
+it('an installed machine gets the way to its disk', () => {
+  const explanation = explain('uefi-x64', { task: { ...TASK, status: 'completed', exit_method: 'exit-0' } });
+  expect(explanation.decision).toMatchObject({ kind: 'local-disk', exitMethod: 'exit-0' });
+  expect(explanation.links[0]?.script).toContain('boots: the local disk');
+});
+
+it('knows every client by name and refuses others with the list', () => {
+  for (const name of CLIENT_NAMES) expect(readBootClient(name, '--as-if').name).toBe(name);
+  expect(() => readBootClient('dos', '--as-if')).toThrow(/--as-if must be one of bios, uefi-x64/);
+  expect(() => readBootClient('arch=x', '--as-if')).toThrow(/--as-if needs arch as a number/);
+  expect(() => readBootClient('colour=7', '--as-if')).toThrow(/knows no "colour"/);
+});
+
+it.each([
+  ['{', 'not JSON'],
+  ['[]', 'schema_version'],
+  ['{"schema_version":1,"mac":"x"}', 'mac must be'],
+  ['{"schema_version":1,"mac":"52:54:00:12:34:56","region_id":"dc1"}', 'links must be'],
+])('refuses the saved file %s', (text, problem) => expect(() => parseInputs(text)).toThrow(problem));
