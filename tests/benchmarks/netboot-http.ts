@@ -1,15 +1,18 @@
 /**
  * The regional daemon's HTTP beside nginx: an image of 512 MiB for one and for four machines at once, and boot scripts. A script of LPMOS
- * is decided and written anew for each request, with a fresh ticket; nginx sends the same bytes from a file.
+ * is decided and written anew for each request, with a fresh ticket, for many machines in turn; nginx sends the same bytes from a file.
+ * A third server shows what node:http and the kernel cost alone.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fleetMac } from '@lpmos/simulator';
+import type { RunningChild } from '../../scripts/stack/process';
+import type { Stack } from '../../scripts/stack/stack';
 import { atLeast, atMost, rounded } from './harness/benchmark';
 import type { Benchmark, BenchmarkResult, Table } from './harness/benchmark';
 import { insideMain, runInside } from './harness/namespace-run';
 import type { InsideContext } from './harness/namespace-run';
-import { startNginx } from './harness/peers';
+import { startNginx, startPlainNode } from './harness/peers';
 import { cpuSeconds, LOAD_CORE, pin, residentMegabytes, runOn, SERVER_CORE } from './harness/processes';
 import { orderTask, until, withSite } from './harness/site';
 import { median, spreadPercent } from './harness/statistics';
@@ -19,15 +22,20 @@ const IMAGE_BYTES = { full: 512 * 1024 * 1024, quick: 128 * 1024 * 1024 };
 const IMAGE = 'large.img';
 const ADDRESS = '127.0.0.1';
 const NGINX_PORT = 8099;
+const PLAIN_PORT = 8098;
+/** Machines that ask in turn, each with a task of its own. */
+const MACHINES = 64;
+const QUERIES = 'machines.lua';
 const SCRIPT_SECONDS = 3;
 const SCRIPT_CONNECTIONS = 32;
 const CLIENTS = [1, 4] as const;
 
 interface Server {
-  readonly name: 'LPMOS' | 'nginx';
+  readonly name: 'LPMOS' | 'nginx' | 'node:http alone';
   readonly pid: number;
-  readonly imageUrl: string;
-  readonly scriptUrl: string;
+  readonly origin: string;
+  readonly imagePath: string;
+  readonly scriptPath: string;
 }
 
 interface Samples {
@@ -57,47 +65,92 @@ async function measureInside(context: InsideContext): Promise<BenchmarkResult> {
     const imageBytes = quick ? IMAGE_BYTES.quick : IMAGE_BYTES.full;
     const images = join(siteDir, 'images');
     await writeFile(join(images, IMAGE), Buffer.alloc(imageBytes, 'lpmos'));
-    const mac = fleetMac(21, 0);
-    const id = await orderTask(stack, mac);
-    await until('the task to be ready', async () => (await stack.api.getTask(id)).status === 'ready', 30_000);
-    const daemon = `http://${ADDRESS}:${stack.daemonPorts['http'] ?? 0}`;
-    const scriptUrl = `${daemon}/boot/menu.ipxe?mac=${mac.replaceAll(':', '-')}`;
-    const script = await (await fetch(scriptUrl)).text();
+    const queries = await orderMachines(stack);
+    const lpmos: Server = {
+      name: 'LPMOS',
+      pid: stack.daemon.pid,
+      origin: `http://${ADDRESS}:${stack.daemonPorts['http'] ?? 0}`,
+      imagePath: `/images/${IMAGE}`,
+      scriptPath: '/boot/menu.ipxe',
+    };
+    const script = await (await fetch(`${lpmos.origin}${lpmos.scriptPath}?${queries[0] ?? ''}`)).text();
     await mkdir(join(images, 'scripts'));
     await writeFile(join(images, 'scripts', 'boot.ipxe'), script);
-    const nginx = await startNginx({
-      dir,
-      address: ADDRESS,
-      core: SERVER_CORE,
-      port: NGINX_PORT,
-      root: images,
-    });
-    const peer = `http://${ADDRESS}:${NGINX_PORT}`;
-    const servers: Server[] = [
-      { name: 'LPMOS', pid: stack.daemon.pid, imageUrl: `${daemon}/images/${IMAGE}`, scriptUrl },
-      { name: 'nginx', pid: nginx.pid, imageUrl: `${peer}/${IMAGE}`, scriptUrl: `${peer}/scripts/boot.ipxe` },
-    ];
+    const place = { dir, address: ADDRESS, core: SERVER_CORE };
+    const peers: RunningChild[] = [];
     try {
+      const nginx = await startNginx({ ...place, port: NGINX_PORT, root: images });
+      peers.push(nginx);
+      const plain = await startPlainNode({ ...place, port: PLAIN_PORT, imageBytes, script });
+      peers.push(plain);
+      const servers: Server[] = [
+        lpmos,
+        {
+          name: 'nginx',
+          pid: nginx.pid,
+          origin: `http://${ADDRESS}:${NGINX_PORT}`,
+          imagePath: `/${IMAGE}`,
+          scriptPath: '/scripts/boot.ipxe',
+        },
+        {
+          name: 'node:http alone',
+          pid: plain.pid,
+          origin: `http://${ADDRESS}:${PLAIN_PORT}`,
+          imagePath: '/image',
+          scriptPath: '/script',
+        },
+      ];
+      await writeQueries(dir, queries);
       const samples = await measureAll(servers, imageBytes, context);
       return resultOf(samples, imageBytes, script.length);
     } finally {
-      await nginx.stop();
+      for (const peer of peers) await peer.stop();
     }
   });
+}
+
+/** @returns what each machine says of itself when it asks for its script */
+async function orderMachines(stack: Stack): Promise<string[]> {
+  const macs = Array.from({ length: MACHINES }, (_none, index) => fleetMac(21, index));
+  const ids: string[] = [];
+  for (const mac of macs) ids.push(await orderTask(stack, mac));
+  for (const id of ids) {
+    await until('the task to be ready', async () => (await stack.api.getTask(id)).status === 'ready', 30_000);
+  }
+  return macs.map((mac) => `mac=${mac.replaceAll(':', '-')}&platform=efi`);
+}
+
+/** wrk asks for the machines' scripts in turn. */
+async function writeQueries(dir: string, queries: readonly string[]): Promise<void> {
+  const list = queries.map((query) => JSON.stringify(query)).join(', ');
+  await writeFile(
+    join(dir, QUERIES),
+    `local queries, requests, at = { ${list} }, {}, 0
+function init()
+  for index, query in ipairs(queries) do requests[index] = wrk.format("GET", wrk.path .. "?" .. query) end
+end
+function request()
+  at = at % #requests + 1
+  return requests[at]
+end
+`,
+  );
 }
 
 async function measureAll(
   servers: readonly Server[],
   imageBytes: number,
-  { quick, note }: InsideContext,
+  { dir, quick, note }: InsideContext,
 ): Promise<Map<Server['name'], Samples>> {
   const samples = new Map(servers.map(({ name }) => [name, emptySamples()] as const));
+  // A program for machines that stay up for months is measured when its code is compiled.
+  for (const server of servers) await askForScripts(server, emptySamples(), join(dir, QUERIES));
   for (let round = 0; round < (quick ? ROUNDS.quick : ROUNDS.full); round += 1) {
     for (const server of servers) {
       const own = samples.get(server.name) ?? emptySamples();
       for (const clients of CLIENTS) await downloadImage(server, clients, imageBytes, own);
       own.residentMegabytes = residentMegabytes(server.pid);
-      await askForScripts(server, own);
+      await askForScripts(server, own, join(dir, QUERIES));
     }
     note(`round ${round + 1}`);
   }
@@ -120,7 +173,11 @@ async function downloadImage(
   imageBytes: number,
   samples: Samples,
 ): Promise<void> {
-  const targets = Array.from({ length: clients }, () => ['-o', '/dev/null', server.imageUrl]).flat();
+  const targets = Array.from({ length: clients }, () => [
+    '-o',
+    '/dev/null',
+    `${server.origin}${server.imagePath}`,
+  ]).flat();
   const curl = [
     'curl',
     '--silent',
@@ -138,7 +195,7 @@ async function downloadImage(
   samples.cpuPerGigabyte[clients].push((cpuSeconds(server.pid) - cpuBefore) / (bytes / 1e9));
 }
 
-async function askForScripts(server: Server, samples: Samples): Promise<void> {
+async function askForScripts(server: Server, samples: Samples, queries: string): Promise<void> {
   const wrk = [
     'wrk',
     '-t',
@@ -147,7 +204,11 @@ async function askForScripts(server: Server, samples: Samples): Promise<void> {
     String(SCRIPT_CONNECTIONS),
     '-d',
     `${SCRIPT_SECONDS}s`,
-    server.scriptUrl,
+    '--timeout',
+    '20s',
+    '-s',
+    queries,
+    `${server.origin}${server.scriptPath}`,
   ];
   const cpuBefore = cpuSeconds(server.pid);
   const { output } = await runOn(LOAD_CORE, wrk);
@@ -185,7 +246,7 @@ function resultOf(
     ),
   };
   const scriptTable: Table = {
-    title: `Boot scripts of ${scriptBytes} bytes by wrk, ${SCRIPT_CONNECTIONS} connections`,
+    title: `Boot scripts of ${scriptBytes} bytes by wrk, ${SCRIPT_CONNECTIONS} connections, ratio to nginx`,
     columns: ['server', 'scripts/s', 'ratio', 'server CPU µs per script', 'ratio'],
     rows: [...samples].map(([name, own]) => [
       name,
@@ -201,13 +262,13 @@ function resultOf(
     targets: [
       atLeast(
         'image, 4 clients, speed',
-        0.9,
+        1,
         times(lpmos.megabytesPerSecond[4], nginx.megabytesPerSecond[4]),
         '× nginx',
       ),
       atMost(
         'image, 4 clients, processor time',
-        1.3,
+        1.2,
         times(lpmos.cpuPerGigabyte[4], nginx.cpuPerGigabyte[4]),
         '× nginx',
       ),
@@ -215,7 +276,8 @@ function resultOf(
     ],
     tables: [imageTable, scriptTable],
     remarks: [
-      'LPMOS is the whole regional daemon with its log, which has a line for each script. nginx: one worker, sendfile, no access log; its resident size is that of its master.',
+      `LPMOS is the whole regional daemon with its log, which has a line for each script, for ${MACHINES} machines in turn. nginx: one worker, sendfile, no access log; its resident size is that of its master.`,
+      '`node:http alone` answers each request with the same bytes from memory and does nothing else: below it is only the kernel. It reads no file and writes one buffer again and again.',
     ],
   };
 }

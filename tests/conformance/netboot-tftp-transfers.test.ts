@@ -14,7 +14,7 @@ const clients: RawTftp[] = [];
 const scratch = scratchFolder();
 let server: TftpServer;
 let port: number;
-let silence: Promise<{ packets: string[]; gaps: number[] }>;
+let silence: Promise<{ packets: string[]; waits: number[] }>;
 
 function serve(address: string, onEvent: (event: BootEvent) => void = () => undefined): TftpServer {
   const files = createFileTable({ 'ipxe.efi': FILE });
@@ -45,23 +45,25 @@ async function open(): Promise<RawTftp> {
 const failed = () => events.filter((event) => event.outcome === 'failed').map((event) => event.reason);
 
 /** A machine that loses its power in the middle; on a server of its own, because it takes the server many seconds to see. */
-async function beSilentAfterOneAck(): Promise<{ packets: string[]; gaps: number[] }> {
+async function beSilentAfterOneAck(): Promise<{ packets: string[]; waits: number[] }> {
   const patient = serve('127.0.0.1');
   const started = await patient.start();
   const client = await rawTftp();
   client.send(rrq('ipxe.efi'), started.port);
-  client.send({ kind: 'ACK', block: 1 }, (await client.next()).from);
+  const { from } = await client.next();
+  const silentFrom = performance.now();
+  client.send({ kind: 'ACK', block: 1 }, from);
   const packets: string[] = [];
-  const times: number[] = [];
+  const waits: number[] = [];
   while (patient.sessions() > 0 || client.inbox.length > 0) {
     const { packet } = await client.next(30_000);
-    times.push(performance.now());
+    waits.push(performance.now() - silentFrom);
     packets.push(packet.kind === 'DATA' ? `DATA ${packet.block}` : packet.kind);
     if (packet.kind === 'ERROR') await until('the transfer is over', () => patient.sessions() === 0);
   }
   client.close();
   await patient.stop();
-  return { packets, gaps: times.slice(1).map((time, index) => time - (times[index] ?? 0)) };
+  return { packets, waits };
 }
 
 it('TF4: sends no DATA again for a duplicate ACK, however many come', async () => {
@@ -110,10 +112,11 @@ it('TF24: answers from the address that was asked, on a host with several', asyn
 });
 
 it('TF5: tries a machine that fell silent five times with back-off, then says ERROR 0 and forgets it', async () => {
-  const { packets, gaps } = await silence;
+  const { packets, waits } = await silence;
   expect(packets).toEqual(['DATA 2', 'DATA 2', 'DATA 2', 'DATA 2', 'DATA 2', 'ERROR']);
-  // A timer never fires early: each gap is at least twice the one that was set before it, less the timer's grain.
-  expect(gaps.slice(0, 4).every((gap, index) => gap >= 1000 * 2 ** Math.min(index, 3) - 50)).toBe(true);
+  // From the ACK, because a busy machine may take one packet late and the next in time. The tenth is for the grain of a loaded loop.
+  const soonest = [0, 1000, 3000, 7000, 15_000].map((ms) => 0.9 * ms);
+  expect(waits.slice(0, 5).map((ms, index) => ms >= (soonest[index] ?? 0))).toEqual(Array(5).fill(true));
 }, 60_000);
 
 const SIZE = 300_000;

@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { startChild } from '../../../scripts/stack/process';
 import type { RunningChild } from '../../../scripts/stack/process';
+import type { PlainNode } from './plain-node';
 
 const READY_MS = 20_000;
 
@@ -60,6 +61,18 @@ http {
     name: 'nginx',
     argv,
     readyWhen: (line) => line.includes('start worker process '),
+  });
+}
+
+/** Node's own HTTP server and nothing else, for what cannot be undercut. */
+export async function startPlainNode(options: PeerOptions & PlainNode): Promise<RunningChild> {
+  const { address, port, imageBytes, script } = options;
+  const settings: PlainNode = { address, port, imageBytes, script };
+  const program = join(__dirname, 'plain-node.ts');
+  return startPeer(options, {
+    name: 'plain-node',
+    argv: [process.execPath, '--require', 'tsx/cjs', program, JSON.stringify(settings)],
+    readyWhen: (line) => line === 'listening',
   });
 }
 

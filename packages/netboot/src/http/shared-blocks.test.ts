@@ -75,16 +75,31 @@ describe('shared blocks', () => {
     expect(reader.take(3 * BLOCK_BYTES, SIZE)).toBeUndefined();
   });
 
-  it('are used again at once by a download that is alone with its file', async () => {
-    const reader = joined(createSharedBlocks(), assetOf('a').asset);
+  it('are used again at once when all downloads of the file have passed them, and not before', async () => {
+    const blocks = createSharedBlocks();
+    const { asset, reads } = assetOf('a');
+    const [ahead, behind] = [joined(blocks, asset), joined(blocks, asset)];
     const buffers = new Set<ArrayBufferLike>();
-    for (let index = 0; index < 4; index += 1) {
-      const piece = await reader.take(index * BLOCK_BYTES, SIZE);
-      buffers.add(piece?.bytes.buffer ?? new ArrayBuffer(0));
-      piece?.release();
-      piece?.release();
-    }
-    expect(buffers.size).toBe(1);
+    /** As a download does: the next piece is taken before this one is given back. */
+    const walk = async (reader: ReturnType<typeof joined>) => {
+      let held: Piece | undefined;
+      for (let index = 0; index < 4; index += 1) {
+        const piece = await reader.take(index * BLOCK_BYTES, SIZE);
+        buffers.add(piece?.bytes.buffer ?? new ArrayBuffer(0));
+        held?.release();
+        held?.release();
+        held = piece;
+      }
+      held?.release();
+    };
+    (await behind.take(0, SIZE))?.release();
+    await walk(ahead);
+    expect(buffers.size).toBe(4);
+    await walk(behind);
+    expect(reads).toHaveLength(4);
+    buffers.clear();
+    await walk(joined(blocks, assetOf('b').asset));
+    expect(buffers.size).toBe(2);
   });
 
   it('are forgotten with the last download of the file', async () => {

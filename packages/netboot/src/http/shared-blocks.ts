@@ -32,6 +32,11 @@ export const BLOCK_BYTES = 512 * 1024;
 /** 48 MiB: a whole ramdisk, or a window in which downloads of a large image that began together stay together. */
 export const BLOCKS = 96;
 
+/** The block that a download took last; before the first, none. */
+interface Place {
+  index: number;
+}
+
 interface Block {
   readonly buffer: Uint8Array;
   readonly filled: Promise<number>;
@@ -41,8 +46,8 @@ interface Block {
 export function createSharedBlocks(most = BLOCKS): SharedBlocks {
   /** By file and index, least recently used first. */
   const blocks = new Map<string, Block>();
-  /** Downloads by file. */
-  const readers = new Map<string, number>();
+  /** By file, where each download is. */
+  const readers = new Map<string, Set<Place>>();
   /** Buffers between two uses; the last one first, because the processor still has it in its cache. */
   let spare: Uint8Array[] = [];
 
@@ -68,22 +73,26 @@ export function createSharedBlocks(most = BLOCKS): SharedBlocks {
     block.filled.catch(() => blocks.get(name) === block && blocks.delete(name));
     return block;
   };
-  const leave = (file: string) => {
-    const others = (readers.get(file) ?? 1) - 1;
-    if (others > 0) {
-      readers.set(file, others);
-      return;
-    }
+  const leave = (file: string, place: Place) => {
+    const others = readers.get(file);
+    others?.delete(place);
+    if (others === undefined || others.size > 0) return;
     readers.delete(file);
     for (const [name, block] of blocks) if (name.startsWith(`${file} `)) idle(name, block);
     if (readers.size === 0) spare = [];
+  };
+  /** A block that all have passed is filled anew at once, while the processor has it in its cache. */
+  const isPassed = (file: string, index: number) => {
+    for (const place of readers.get(file) ?? []) if (place.index <= index) return false;
+    return true;
   };
 
   return {
     join(asset) {
       const file = asset.sharedName;
       if (file === undefined) return undefined;
-      readers.set(file, (readers.get(file) ?? 0) + 1);
+      const place: Place = { index: -1 };
+      readers.set(file, (readers.get(file) ?? new Set()).add(place));
       return {
         take(position, atMost) {
           const index = Math.floor(position / BLOCK_BYTES);
@@ -93,11 +102,11 @@ export function createSharedBlocks(most = BLOCKS): SharedBlocks {
           if (block === undefined) return undefined;
           blocks.delete(name);
           blocks.set(name, block);
-          // Alone with its file, a download has no use for what it has sent.
-          const unused = () => readers.get(file) === 1 && blocks.get(name) === block && idle(name, block);
+          place.index = index;
+          const unused = () => blocks.get(name) === block && isPassed(file, index) && idle(name, block);
           return pieceOf(block, { offset: position - start, atMost, unused });
         },
-        leave: () => leave(file),
+        leave: () => leave(file, place),
       };
     },
   };
