@@ -43,7 +43,9 @@ function proxyFault(packet: DhcpPacket, { fromBootServer }: AnswerSetting): stri
   if (packet.yiaddr !== NO_ADDRESS) return 'an address of a proxy';
   const parameter = [1, 3, 6, 51, 58, 59].find((code) => packet.options.has(code));
   if (parameter !== undefined) return `option ${parameter} of a proxy`;
-  return packet.options.has(60) && packet.options.has(67) ? undefined : 'a proxy answer without boot data';
+  // What the client makes us echo can crowd out option 67; the field `file` then has the name alone.
+  const bootfile = packet.options.has(67) || packet.file !== '';
+  return packet.options.has(60) && bootfile ? undefined : 'a proxy answer without boot data';
 }
 
 function leaseFault(packet: DhcpPacket, link: DhcpLink): string | undefined {

@@ -1,9 +1,11 @@
 /**
  * What QEMU is told about one machine: identity, memory, network card, disk, firmware and boot order, as an argument
  * list. Pure; machine.ts starts the process.
- * Invariant: the order of boot devices is explicit and strict, so a machine never boots what its description omits.
+ * Invariant: the order of boot devices is explicit and strict, so a machine never boots what its description omits; only `kept`
+ * leaves it to the machine's own UEFI variables.
  */
 import { acceleratorArguments, type Accelerator } from './accelerator';
+import { firmwareKind, type MachineFirmware } from './machine-firmware';
 
 export interface MachineDisk {
   /** Raw image file; made sparse with `sizeGiB` when absent, kept as it is when present. */
@@ -13,8 +15,18 @@ export interface MachineDisk {
   readonly bus: 'virtio' | 'ahci' | 'nvme';
 }
 
+/** A further card on the link, which the machine does not boot from. */
+export interface OtherNic {
+  readonly mac: string;
+  readonly tap: string;
+  readonly model?: NicModel;
+  /** Before the booting card on the PCI bus, so that the machine boots from its second one; or behind it. */
+  readonly place: 'before' | 'after';
+}
+
 export interface MachineDescription {
   readonly name: string;
+  /** Of the card that boots. */
   readonly mac: string;
   readonly uuid: string;
   /** Service tag of the machine (SMBIOS type 1). */
@@ -23,16 +35,22 @@ export interface MachineDescription {
   readonly disk: MachineDisk;
   /** Further disks, none of which is booted from. */
   readonly extraDisks?: readonly MachineDisk[];
-  readonly firmware: 'bios' | 'uefi';
+  readonly firmware: MachineFirmware;
   /** Name of an existing tap interface. */
   readonly tap: string;
   readonly accelerator: Accelerator['kind'];
-  /** Network before disk (default) or the other way round. */
-  readonly netfirst?: boolean;
-  /** false: a UEFI card without option ROM, whose PXE client is the firmware's own instead of iPXE. Default true. */
-  readonly optionRom?: boolean;
-  readonly nic?: 'virtio' | 'e1000' | 'e1000e';
+  readonly bootOrder?: BootOrder;
+  readonly nic?: NicModel;
+  readonly otherNics?: readonly OtherNic[];
 }
+
+/**
+ * The first two are imposed at every power-on, as by a management controller. `kept` leaves the order to the UEFI variables, where
+ * the machine's own changes survive; with any imposed order OVMF sorts its variables anew at each start.
+ */
+export type BootOrder = 'network-first' | 'disk-first' | 'kept';
+
+export type NicModel = keyof typeof NIC_DEVICE;
 
 export interface MachineFiles {
   readonly qmpSocket: string;
@@ -40,10 +58,7 @@ export interface MachineFiles {
   readonly uefiVariables: string;
 }
 
-export const OVMF_CODE = '/usr/share/OVMF/OVMF_CODE_4M.fd';
-export const OVMF_VARIABLES = '/usr/share/OVMF/OVMF_VARS_4M.fd';
-
-const NIC_MODEL = { virtio: 'virtio-net-pci', e1000: 'e1000', e1000e: 'e1000e' } as const;
+const NIC_DEVICE = { virtio: 'virtio-net-pci', e1000: 'e1000', e1000e: 'e1000e' } as const;
 
 /** QEMU separates options by commas and doubles a comma that is meant literally. */
 function literal(value: string): string {
@@ -63,35 +78,69 @@ function diskArguments(disk: MachineDisk, number: number, bootIndex?: number): s
   return ['-drive', drive, ...devices[disk.bus]];
 }
 
-function networkArguments(machine: MachineDescription, bootIndex: number): string[] {
-  const rom = machine.optionRom === false ? ',romfile=' : '';
-  const model = NIC_MODEL[machine.nic ?? 'virtio'];
+function nicArguments(nic: {
+  readonly id: string;
+  readonly mac: string;
+  readonly tap: string;
+  readonly model: NicModel;
+  readonly more: string;
+}): string[] {
   return [
     '-netdev',
-    `tap,id=net0,ifname=${machine.tap},script=no,downscript=no`,
+    `tap,id=${nic.id},ifname=${nic.tap},script=no,downscript=no`,
     '-device',
-    `${model},netdev=net0,mac=${machine.mac},bootindex=${bootIndex}${rom}`,
+    `${NIC_DEVICE[nic.model]},netdev=${nic.id},mac=${nic.mac}${nic.more}`,
+  ];
+}
+
+function networkArguments(machine: MachineDescription, bootIndex: number | undefined): string[] {
+  const rom = firmwareKind(machine.firmware).optionRom ? '' : ',romfile=';
+  const order = bootIndex === undefined ? '' : `,bootindex=${bootIndex}`;
+  const others = (place: OtherNic['place']): string[] =>
+    (machine.otherNics ?? []).flatMap((nic, index) =>
+      nic.place === place
+        ? nicArguments({ id: `other${index}`, model: machine.nic ?? 'virtio', more: rom, ...nic })
+        : [],
+    );
+  const { mac, tap, nic: model = 'virtio' } = machine;
+  return [
+    ...others('before'),
+    ...nicArguments({ id: 'net0', mac, tap, model, more: `${order}${rom}` }),
+    ...others('after'),
   ];
 }
 
 function firmwareArguments(machine: MachineDescription, files: MachineFiles): string[] {
-  if (machine.firmware === 'bios') return ['-boot', 'strict=on'];
+  const { flash, settings } = firmwareKind(machine.firmware);
+  const order = machine.bootOrder === 'kept' ? [] : ['-boot', 'strict=on'];
+  if (flash === undefined) return order;
   return [
     '-drive',
-    `if=pflash,unit=0,format=raw,readonly=on,file=${OVMF_CODE}`,
+    `if=pflash,unit=0,format=raw,readonly=on,file=${flash.code}`,
     '-drive',
     `if=pflash,unit=1,format=raw,file=${literal(files.uefiVariables)}`,
-    // OVMF tries PXE over IPv6 for a minute before it goes on to the disk; the lab has IPv4 services only.
-    '-fw_cfg',
-    'name=opt/org.tianocore/IPv6PXESupport,string=n',
-    '-boot',
-    'strict=on',
+    ...settings.flatMap((setting) => ['-fw_cfg', setting]),
+    ...order,
   ];
+}
+
+const BOOT_INDEX: Readonly<Record<BootOrder, { readonly network?: number; readonly disk?: number }>> = {
+  'network-first': { network: 0, disk: 1 },
+  'disk-first': { network: 1, disk: 0 },
+  kept: {},
+};
+
+/** Another processor than the host's can only be emulated. */
+function processorArguments({ firmware, accelerator }: MachineDescription): string[] {
+  const { emulator } = firmwareKind(firmware);
+  return emulator === undefined
+    ? acceleratorArguments(accelerator)
+    : ['-accel', 'tcg,thread=multi', '-cpu', emulator.cpu];
 }
 
 /** The complete argument list. The serial console is QEMU's standard output; firmware prints on it as well. */
 export function machineArguments(machine: MachineDescription, files: MachineFiles): string[] {
-  const networkFirst = machine.netfirst ?? true;
+  const bootIndex = BOOT_INDEX[machine.bootOrder ?? 'network-first'];
   const identity = `type=1,manufacturer=LPMOS,product=Lab machine,serial=${literal(machine.serial)}`;
   return [
     '-name',
@@ -100,10 +149,9 @@ export function machineArguments(machine: MachineDescription, files: MachineFile
     '-nodefaults',
     '-display',
     'none',
-    // graphics=off moves SeaBIOS and iPXE from the VGA screen to the serial console.
     '-machine',
-    'pc,graphics=off',
-    ...acceleratorArguments(machine.accelerator),
+    firmwareKind(machine.firmware).machine,
+    ...processorArguments(machine),
     '-smp',
     '1',
     '-m',
@@ -121,8 +169,8 @@ export function machineArguments(machine: MachineDescription, files: MachineFile
     '-device',
     'virtio-rng-pci',
     ...firmwareArguments(machine, files),
-    ...networkArguments(machine, networkFirst ? 0 : 1),
-    ...diskArguments(machine.disk, 0, networkFirst ? 1 : 0),
+    ...networkArguments(machine, bootIndex.network),
+    ...diskArguments(machine.disk, 0, bootIndex.disk),
     ...(machine.extraDisks ?? []).flatMap((disk, index) => diskArguments(disk, index + 1)),
   ];
 }

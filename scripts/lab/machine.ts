@@ -4,19 +4,15 @@
  * Invariant: a machine that reboots itself keeps running; the disk file and UEFI variables survive a power cycle; after
  * `kill()` no process is left.
  */
-import { spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
 import { createWriteStream, existsSync } from 'node:fs';
 import { copyFile, mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { StringDecoder } from 'node:string_decoder';
 import { createConsoleStream, type ConsoleStream } from './console-stream';
-import {
-  machineArguments,
-  OVMF_VARIABLES,
-  type MachineDescription,
-  type MachineFiles,
-} from './machine-arguments';
+import { machineArguments, type MachineDescription, type MachineFiles } from './machine-arguments';
+import { firmwareKind } from './machine-firmware';
 import { qmpCommand } from './qmp';
 
 export interface MachineOptions extends MachineDescription {
@@ -38,6 +34,8 @@ export interface Machine {
   /** Milliseconds since the first power-on. */
   uptimeMs(): number;
   qmp(command: string, args?: Readonly<Record<string, unknown>>): Promise<unknown>;
+  /** Keys of a technician at the serial console. */
+  type(text: string): void;
   /** Power off hard, then on again: a new process on the same disk. Memory is lost, as on a real machine. */
   powerCycle(): Promise<void>;
   /** Pulls the plug. Safe to call twice. */
@@ -55,12 +53,13 @@ async function ensureDisk(path: string, bytes: number): Promise<void> {
 }
 
 interface RunningProcess {
-  readonly child: ChildProcess;
+  readonly child: ChildProcessWithoutNullStreams;
   readonly ended: Promise<MachineExit>;
 }
 
-function startProcess(args: string[], onOutput: (chunk: Buffer) => void): RunningProcess {
-  const child = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+function startProcess(program: string, args: string[], onOutput: (chunk: Buffer) => void): RunningProcess {
+  const child = spawn(program, args, { stdio: 'pipe' });
+  child.stdin.on('error', () => undefined); // the machine may be off when somebody types
   let errorOutput = '';
   child.stdout.on('data', onOutput);
   child.stderr.on('data', (chunk: Buffer) => {
@@ -84,8 +83,9 @@ async function prepareFiles(options: MachineOptions): Promise<MachineFiles & { f
   for (const { path, sizeGiB } of [options.disk, ...(options.extraDisks ?? [])]) {
     await ensureDisk(path, sizeGiB * GIBIBYTE);
   }
-  if (options.firmware === 'uefi' && !existsSync(files.uefiVariables)) {
-    await copyFile(OVMF_VARIABLES, files.uefiVariables);
+  const { flash } = firmwareKind(options.firmware);
+  if (flash !== undefined && !existsSync(files.uefiVariables)) {
+    await copyFile(flash.variables, files.uefiVariables);
   }
   return files;
 }
@@ -104,7 +104,8 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     stream.push(decoder.write(chunk));
   };
   const args = machineArguments(options, files);
-  let current = startProcess(args, onOutput);
+  const { program = 'qemu-system-x86_64' } = firmwareKind(options.firmware).emulator ?? {};
+  let current = startProcess(program, args, onOutput);
   let cycling = false;
   let killed = false;
 
@@ -112,7 +113,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     for (;;) {
       const exit = await current.ended;
       if (cycling && !killed) {
-        current = startProcess(args, onOutput);
+        current = startProcess(program, args, onOutput);
         cycling = false;
         continue;
       }
@@ -129,6 +130,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     exited,
     uptimeMs,
     qmp: async (command, commandArgs) => qmpCommand(files.qmpSocket, command, commandArgs),
+    type: (text) => void current.child.stdin.write(text),
     powerCycle: async () => {
       if (killed) throw new Error(`machine ${options.name} is off`);
       const previous = current;

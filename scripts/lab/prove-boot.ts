@@ -88,11 +88,11 @@ async function powerOn(
     serial: 'PROOF01',
     memoryMiB,
     disk: { path: join(workDir, fromDisk ? 'disk.raw' : 'blank.raw'), sizeGiB: 4, serial: 'DISK01', bus },
-    firmware,
+    firmware: firmware === 'uefi' ? 'uefi-rom' : 'bios',
     tap: 'lpmos-m1',
     consoleLog: join(workDir, 'console.log'),
     accelerator: 'tcg',
-    netfirst: !fromDisk,
+    bootOrder: fromDisk ? 'disk-first' : 'network-first',
   });
 }
 

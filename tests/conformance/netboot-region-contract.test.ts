@@ -82,12 +82,20 @@ async function advertised(): Promise<string> {
   }
 }
 
-function discover(relay: Socket, xid: number): Promise<void> {
-  const options = new Map([
-    [OPTION.vendorClassIdentifier, Buffer.from('PXEClient:Arch:00007:UNDI:003016')],
-    [OPTION.clientSystemArchitecture, Uint8Array.of(0, 7)],
-    [OPTION.ipxeEncapsulated, Uint8Array.of(0x13, 1, 1)],
-  ]);
+type Options = readonly (readonly [number, Uint8Array])[];
+
+const IPXE: Options = [
+  [OPTION.vendorClassIdentifier, Buffer.from('PXEClient:Arch:00007:UNDI:003016')],
+  [OPTION.clientSystemArchitecture, Uint8Array.of(0, 7)],
+  [OPTION.ipxeEncapsulated, Uint8Array.of(0x13, 1, 1)],
+];
+const HTTP_FIRMWARE: Options = [
+  [OPTION.vendorClassIdentifier, Buffer.from('HTTPClient:Arch:00016:UNDI:003000')],
+  [OPTION.clientSystemArchitecture, Uint8Array.of(0, 16)],
+];
+
+function discover(relay: Socket, xid: number, sent = IPXE): Promise<void> {
+  const options = new Map(sent);
   const packet = bootRequest({ type: 'DHCPDISCOVER', mac: MAC, xid, giaddr: site.clientAddress, options });
   return new Promise((sent, refuse) => {
     relay.send(encodePacket(packet), stack.daemonPorts['dhcp'] ?? 0, '127.0.0.1', (error) =>
@@ -96,16 +104,13 @@ function discover(relay: Socket, xid: number): Promise<void> {
   });
 }
 
-/** As iPXE does it: its settings are expanded in the URL. */
-function expand(url: string, mac: string): string {
-  return url
-    .replace('${net0/mac}', mac)
-    .replace('${platform}', 'efi')
-    .replaceAll(/\$\{[^}]*\}/g, '');
+/** As iPXE does it: its settings are expanded in the URL; the machine itself is named in it already. */
+function expand(url: string): string {
+  return url.replace('${platform}', 'efi').replaceAll(/\$\{[^}]*\}/g, '');
 }
 
-async function scriptOf(mac: string): Promise<{ text: string; headers: Headers }> {
-  const response = await fetch(expand(scriptUrl, mac));
+async function bootMenu(): Promise<{ text: string; headers: Headers }> {
+  const response = await fetch(expand(scriptUrl));
   return { text: await response.text(), headers: response.headers };
 }
 
@@ -113,7 +118,7 @@ async function scriptOf(mac: string): Promise<{ text: string; headers: Headers }
 async function agentScript(): Promise<{ text: string; headers: Headers }> {
   const end = performance.now() + 30_000;
   for (;;) {
-    const script = await scriptOf(MAC);
+    const script = await bootMenu();
     if (/^kernel /m.test(script.text)) return script;
     if (performance.now() > end) throw new Error(`no agent boot within 30 s: ${script.text}`);
     await new Promise((turn) => setTimeout(turn, 50));
@@ -156,11 +161,33 @@ test('H10: serves everything that a script names', async () => {
     return words[0] === 'kernel' ? [words[1] ?? ''] : words[0] === 'initrd' ? [words.at(-1) ?? ''] : [];
   });
   expect(files).toHaveLength(3);
-  for (const url of [...files, expand(scriptUrl, MAC)]) {
+  for (const url of [...files, expand(scriptUrl)]) {
     const response = await fetch(url, { redirect: 'error' });
     expect([url, response.status]).toEqual([url, 200]);
     expect((await response.arrayBuffer()).byteLength).toBeGreaterThan(0);
   }
+});
+
+test('H10: serves the loader that DHCP names for UEFI HTTP boot, whole and as a program', async () => {
+  const relay = createSocket('udp4');
+  let url = '';
+  relay.on('message', (datagram) => {
+    const decoded = decodePacket(datagram);
+    if (decoded.kind === 'packet') url = readText(decoded.packet.options, OPTION.bootfileName) ?? '';
+  });
+  await new Promise<void>((bound) => relay.bind(site.relayPort, site.clientAddress, bound));
+  try {
+    await discover(relay, 7000, HTTP_FIRMWARE);
+    await until('an offer', () => url !== '', 5000);
+  } finally {
+    relay.close();
+  }
+  const head = await fetch(url, { method: 'HEAD', redirect: 'error' });
+  const bytes = await fetched(url);
+  expect([new URL(url).hostname, head.status]).toEqual(['127.0.0.1', 200]);
+  expect(head.headers.get('content-type')).toBe('application/efi');
+  expect(head.headers.get('content-length')).toBe(String(bytes.length));
+  expect(bytes.subarray(0, 2).toString()).toBe('MZ');
 });
 
 test('H9: scripts are stored nowhere', async () => {
@@ -178,7 +205,7 @@ test('IP7: names the region by its address in DHCP, in every URL and for the age
 test('IP5: 500 machines that failed together do not ask again together', async () => {
   const waits: number[] = [];
   for (let machine = 0; machine < MACHINES; machine += 1) {
-    const { text } = await scriptOf(MAC);
+    const { text } = await bootMenu();
     const [, seconds] = /^:fail$[^]*?^sleep (\d+)/m.exec(text) ?? [];
     waits.push(Number(seconds));
   }

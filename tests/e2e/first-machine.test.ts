@@ -85,7 +85,7 @@ const eventsOf = (task: TaskAnswer): string[] => task.timeline.map(({ event }) =
 describeWhen(missingForLab())('the first machine', () => {
   beforeAll(
     async () => {
-      lab = await startLab();
+      lab = await startLab({ link: 'server' });
       process.stderr.write(`lab in ${lab.dir}, machines run with ${lab.accelerator}\n`);
     },
     BUILD_MS + 5 * MINUTE,

@@ -31,7 +31,7 @@ describe('machineArguments', () => {
   it('boots strictly from the network first, or from the disk first', () => {
     expect(line(MACHINE)).toMatch(/-boot strict=on/);
     expect(line(MACHINE)).toMatch(/mac=52:54:00:77:00:01,bootindex=0.*serial=DISK1,bootindex=1/);
-    expect(line({ ...MACHINE, netfirst: false })).toMatch(
+    expect(line({ ...MACHINE, bootOrder: 'disk-first' })).toMatch(
       /mac=52:54:00:77:00:01,bootindex=1.*serial=DISK1,bootindex=0/,
     );
   });
@@ -54,6 +54,34 @@ describe('machineArguments', () => {
     expect(uefi).toMatch(/unit=0,format=raw,readonly=on/);
     expect(uefi).toContain('unit=1,format=raw,file=/tmp/v');
     expect(line(MACHINE)).not.toContain('pflash');
+  });
+
+  it('leaves the order to the variables of a machine that keeps its own', () => {
+    const kept = line({ ...MACHINE, firmware: 'uefi', bootOrder: 'kept' });
+    expect(kept).not.toMatch(/bootindex|strict/);
+  });
+
+  it.each([
+    ['bios', { rom: true, pxe: true, machine: 'pc,graphics=off' }],
+    ['uefi', { rom: false, pxe: true, machine: 'pc,graphics=off' }],
+    ['uefi-rom', { rom: true, pxe: true, machine: 'pc,graphics=off' }],
+    ['uefi-http', { rom: false, pxe: false, machine: 'pc,graphics=off' }],
+    ['uefi-secure', { rom: false, pxe: true, machine: 'q35,smm=on,graphics=off' }],
+    ['arm64', { rom: false, pxe: true, machine: 'virt' }],
+  ] as const)('begins %s with the network boot of that name', (firmware, expected) => {
+    const text = line({ ...MACHINE, firmware });
+    expect(text.includes('romfile=')).toBe(!expected.rom);
+    expect(text.includes('IPv4PXESupport,string=n')).toBe(!expected.pxe);
+    expect(text).toContain(`-machine ${expected.machine} -accel`);
+  });
+
+  it('puts a further card before the one that boots, and boots from the second', () => {
+    const other = { mac: '52:54:00:77:00:02', tap: 'tap9', place: 'before' } as const;
+    const text = line({ ...MACHINE, firmware: 'uefi', otherNics: [other] });
+    expect(text).toMatch(/mac=52:54:00:77:00:02,romfile= .*mac=52:54:00:77:00:01,bootindex=0,romfile=/);
+    expect(line({ ...MACHINE, otherNics: [{ ...other, place: 'after' }] })).toMatch(
+      /mac=52:54:00:77:00:01,bootindex=0 .*mac=52:54:00:77:00:02/,
+    );
   });
 
   it('lets a machine that reboots itself go on', () => {

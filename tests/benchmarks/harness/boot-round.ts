@@ -4,7 +4,7 @@
  * as static files, while the same daemon with DHCP off only hears the report. Machine, ramdisk, router and kernel arguments are equal: the
  * peer's script is the daemon's own with its URLs changed, ticket included.
  */
-import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Accelerator } from '../../../scripts/lab/accelerator';
 import { startMachine } from '../../../scripts/lab/machine';
@@ -21,9 +21,12 @@ import { startDnsmasqDhcp, startNginx } from './peers';
 import { until } from './site';
 
 export type BootServer = 'lpmos' | 'peer';
+/** How the machine comes from power-on to iPXE: by the ROM of its card, or by UEFI's own PXE or HTTP client. */
+export type BootChain = 'bios' | 'uefi' | 'uefi-http';
 
 export interface BootRoundSettings {
   readonly server: BootServer;
+  readonly chain: BootChain;
   readonly dir: string;
   readonly ramdiskDir: string;
   readonly accelerator: Accelerator['kind'];
@@ -35,6 +38,9 @@ export type BootRoundResult = Partial<Record<MarkName, number>>;
 
 const HOST = LAB_LINK.serviceAddress;
 const DAEMON_HTTP = { lpmos: 80, peer: 8090 } as const;
+const DAEMON_TFTP = { lpmos: 69, peer: 6969 } as const;
+const LOADER_FOLDER = '/usr/lib/ipxe';
+const UEFI_LOADER = 'snponly.efi';
 const REPORT_DEADLINE_MS = 300_000;
 const READY_MS = 20_000;
 
@@ -51,7 +57,10 @@ async function round(settings: BootRoundSettings): Promise<BootRoundResult> {
     // The task is never approved, so the image only has to be there.
     imagesDir: makeSimulatedArtefacts({ dir: settings.dir, imageBytes: 1024 * 1024 }).imagesDir,
     dhcpLink: settings.server === 'lpmos' ? LAB_LINK.dhcp : undefined,
-    ports: { api: 8080, tftp: 69, http: DAEMON_HTTP[settings.server], agentApi: 8081, agentGrpc: 8082 },
+    ports: {
+      ...{ api: 8080, agentApi: 8081, agentGrpc: 8082 },
+      ...{ tftp: DAEMON_TFTP[settings.server], http: DAEMON_HTTP[settings.server] },
+    },
     onDaemonLine: (line) => {
       const mark = markOfLogLine(line, false);
       if (mark !== undefined) marks.push(mark);
@@ -95,7 +104,7 @@ async function powerOn(settings: BootRoundSettings, marks: readonly Mark[]): Pro
     ...LAB_MACHINE,
     memoryMiB: settings.memoryMiB,
     disk: { ...LAB_MACHINE.disk, path: join(settings.dir, 'disk.raw') },
-    firmware: 'bios',
+    firmware: settings.chain,
     accelerator: settings.accelerator,
     consoleLog: join(settings.dir, 'console.log'),
   });
@@ -124,14 +133,30 @@ async function startPeers(settings: BootRoundSettings): Promise<RunningChild[]> 
       pool: LAB_LINK.dhcp.pool,
       netmask: '255.255.255.0',
       // As LPMOS says it: do not wait for a proxy (175.176). The peer is at its best.
-      more: ['--dhcp-option-force=encap:175,176,1b', `--dhcp-boot=http://${HOST}/boot.ipxe`],
+      more: ['--dhcp-option-force=encap:175,176,1b', ...peerBoot(settings.chain, root)],
     }),
   ];
 }
 
+/** dnsmasq's words for the same answers: the script for iPXE, before it the loader for UEFI. */
+function peerBoot(chain: BootChain, root: string): string[] {
+  const script = `http://${HOST}/boot.ipxe`;
+  if (chain === 'bios') return [`--dhcp-boot=${script}`];
+  const ipxe = ['--dhcp-userclass=set:ipxe,iPXE', `--dhcp-boot=tag:ipxe,${script}`];
+  return chain === 'uefi'
+    ? [...ipxe, `--dhcp-boot=tag:!ipxe,${UEFI_LOADER},,${HOST}`, '--enable-tftp', `--tftp-root=${root}`]
+    : [
+        ...ipxe,
+        '--dhcp-vendorclass=set:http,HTTPClient',
+        '--dhcp-option-force=tag:http,60,HTTPClient',
+        `--dhcp-boot=tag:http,http://${HOST}/${UEFI_LOADER}`,
+      ];
+}
+
 async function writeStaticFiles(root: string, settings: BootRoundSettings): Promise<void> {
   const daemon = `http://${HOST}:${DAEMON_HTTP.peer}/boot`;
-  const query = new URLSearchParams({ mac: LAB_MACHINE.mac, uuid: LAB_MACHINE.uuid, platform: 'pcbios' });
+  const platform = settings.chain === 'bios' ? 'pcbios' : 'efi';
+  const query = new URLSearchParams({ mac: LAB_MACHINE.mac, uuid: LAB_MACHINE.uuid, platform });
   const script = await (await download(`${daemon}/menu.ipxe?${query.toString()}`)).text();
   if (!script.includes(`${daemon}/assets/agent/`)) throw new Error(`the script boots no agent:\n${script}`);
   await writeFile(join(root, 'boot.ipxe'), script.replaceAll(`${daemon}/assets/agent/`, `http://${HOST}/`));
@@ -139,6 +164,7 @@ async function writeStaticFiles(root: string, settings: BootRoundSettings): Prom
   await writeFile(join(root, 'site.img'), new Uint8Array(site));
   for (const name of ['vmlinuz', 'initramfs.img'])
     await symlink(join(settings.ramdiskDir, name), join(root, name));
+  await copyFile(join(LOADER_FOLDER, UEFI_LOADER), join(root, UEFI_LOADER));
 }
 
 async function download(url: string): Promise<Response> {

@@ -2,7 +2,8 @@
  * What the test asks of the lab server and what it answers: one JSON object per line, over the server's standard input and output.
  * Values only. The test runs outside of the lab's network, the server inside; they share the file system and these lines.
  */
-import type { MachineDisk } from '../../../scripts/lab/machine-arguments';
+import type { BootOrder, MachineDisk, NicModel, OtherNic } from '../../../scripts/lab/machine-arguments';
+import type { MachineFirmware } from '../../../scripts/lab/machine-firmware';
 
 /** A machine as it stands in the rack when it is powered on; each power-on may describe another one. */
 export interface MachineSpec {
@@ -13,7 +14,15 @@ export interface MachineSpec {
   readonly memoryMiB: number;
   readonly disk: MachineDisk;
   readonly extraDisks?: readonly MachineDisk[];
+  /** Default: bios. */
+  readonly firmware?: MachineFirmware;
+  readonly nic?: NicModel;
+  readonly otherNics?: readonly Omit<OtherNic, 'tap'>[];
+  readonly bootOrder?: BootOrder;
 }
+
+/** Who leases addresses on the link: the region itself, or somebody else beside whom the region is a proxy. */
+export type LinkOfLab = 'server' | 'proxy';
 
 export interface LabSettings {
   readonly dir: string;
@@ -21,6 +30,9 @@ export interface LabSettings {
   readonly ramdiskDir: string;
   readonly imagesDir: string;
   readonly kernel: string;
+  readonly link: LinkOfLab;
+  /** Further settings of the daemon by their variable. */
+  readonly daemonSettings?: Readonly<Record<string, string>>;
 }
 
 /** The first line that the server prints. */
@@ -29,15 +41,23 @@ export interface LabReady {
   readonly accelerator: string;
 }
 
+export interface PoweredOn {
+  readonly consoleLog: string;
+  /** Wall clock, as in the daemon's log. */
+  readonly atMs: number;
+}
+
 /** Every operation with its argument and its answer. */
 export interface LabOperations {
-  readonly powerOn: { readonly takes: MachineSpec; readonly gives: { readonly consoleLog: string } };
+  readonly powerOn: { readonly takes: MachineSpec; readonly gives: PoweredOn };
   /** Pulls the plug; of a machine that is off nothing changes. */
   readonly powerOff: { readonly takes: { readonly name: string }; readonly gives: null };
   readonly waitConsole: {
     readonly takes: { readonly name: string; readonly pattern: string; readonly deadlineMs: number };
     readonly gives: { readonly text: string };
   };
+  /** Keys at the serial console. */
+  readonly type: { readonly takes: { readonly name: string; readonly text: string }; readonly gives: null };
   /** GET of a machine service, as a machine would, without TLS. */
   readonly get: {
     readonly takes: { readonly url: string };

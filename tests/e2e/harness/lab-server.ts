@@ -10,8 +10,11 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { probeAccelerator } from '../../../scripts/lab/accelerator';
 import type { Accelerator } from '../../../scripts/lab/accelerator';
+import { startForeignDhcp } from '../../../scripts/lab/foreign-dhcp';
+import type { ForeignDhcpOptions } from '../../../scripts/lab/foreign-dhcp';
 import { startMachine } from '../../../scripts/lab/machine';
 import type { Machine } from '../../../scripts/lab/machine';
+import type { OtherNic } from '../../../scripts/lab/machine-arguments';
 import { forwardFromNamespace } from '../../../scripts/lab/namespace';
 import { createBridge, createTap } from '../../../scripts/lab/network';
 import { startRouter } from '../../../scripts/lab/router';
@@ -26,7 +29,9 @@ import type {
   LabReady,
   LabRequest,
   LabSettings,
+  LinkOfLab,
   MachineSpec,
+  PoweredOn,
 } from './lab-protocol';
 
 type Operations = {
@@ -36,10 +41,25 @@ type Operations = {
 const HTTP_MS = 30_000;
 const PORTS = { api: 8080, tftp: 69, http: 80, agentApi: 8081, agentGrpc: 8082 };
 
+const FOREIGN_ADDRESS = '10.77.0.2';
+/** In mode proxy the addresses are the other server's, out of the same pool. */
+const { pool: POOL, lease_seconds: LEASE_SECONDS, ...UNLEASED } = LAB_LINK.dhcp;
+const DHCP_LINK: Readonly<Record<LinkOfLab, unknown>> = {
+  server: { ...UNLEASED, pool: POOL, lease_seconds: LEASE_SECONDS },
+  proxy: { ...UNLEASED, mode: 'proxy', known_servers: [FOREIGN_ADDRESS] },
+};
+
+const foreignDhcp = (dir: string): ForeignDhcpOptions => ({
+  bridge: LAB_LINK.bridge,
+  address: `${FOREIGN_ADDRESS}/24`,
+  pool: POOL,
+  logFile: join(dir, 'foreign-dhcp.log'),
+});
+
 interface Rack {
-  powerOn(spec: MachineSpec): Promise<{ consoleLog: string }>;
+  powerOn(spec: MachineSpec): Promise<PoweredOn>;
   powerOff(name: string): Promise<null>;
-  console(name: string): Machine['console'];
+  machine(name: string): Machine;
   clear(): Promise<void>;
 }
 
@@ -52,11 +72,11 @@ function createRack(dir: string, accelerator: Accelerator['kind']): Rack {
     if (found === undefined) throw new Error(`machine ${name} is off`);
     return found;
   };
-  const tapOf = async (name: string): Promise<string> => {
-    const known = taps.get(name);
+  const tapOf = async (mac: string): Promise<string> => {
+    const known = taps.get(mac);
     if (known !== undefined) return known;
     const tap = `tap${taps.size}`;
-    taps.set(name, tap);
+    taps.set(mac, tap);
     await createTap({ name: tap, bridge: LAB_LINK.bridge });
     return tap;
   };
@@ -65,16 +85,20 @@ function createRack(dir: string, accelerator: Accelerator['kind']): Rack {
       if (running.has(spec.name)) throw new Error(`machine ${spec.name} is on already`);
       powerOns += 1;
       const consoleLog = join(dir, `console-${String(powerOns).padStart(2, '0')}-${spec.name}.log`);
-      const tap = await tapOf(spec.name);
-      running.set(spec.name, await startMachine({ ...spec, tap, firmware: 'bios', accelerator, consoleLog }));
-      return { consoleLog };
+      const tap = await tapOf(spec.mac);
+      const otherNics: OtherNic[] = [];
+      for (const nic of spec.otherNics ?? []) otherNics.push({ ...nic, tap: await tapOf(nic.mac) });
+      const atMs = Date.now();
+      const described = { firmware: 'bios', ...spec, tap, otherNics, accelerator, consoleLog } as const;
+      running.set(spec.name, await startMachine(described));
+      return { consoleLog, atMs };
     },
     async powerOff(name) {
       await running.get(name)?.kill();
       running.delete(name);
       return null;
     },
-    console: (name) => machine(name).console,
+    machine,
     async clear() {
       for (const name of [...running.keys()]) await this.powerOff(name);
     },
@@ -86,8 +110,12 @@ function operations(stack: Stack, rack: Rack): Operations {
     powerOn: (spec) => rack.powerOn(spec),
     powerOff: ({ name }) => rack.powerOff(name),
     waitConsole: async ({ name, pattern, deadlineMs }) => {
-      const { text } = await rack.console(name).waitFor(new RegExp(pattern), { deadlineMs });
+      const { text } = await rack.machine(name).console.waitFor(new RegExp(pattern), { deadlineMs });
       return { text };
+    },
+    type: async ({ name, text }) => {
+      rack.machine(name).type(text);
+      return null;
     },
     get: async ({ url }) => {
       const answer = await fetch(url, { signal: AbortSignal.timeout(HTTP_MS) });
@@ -134,10 +162,12 @@ async function serve(settings: LabSettings): Promise<void> {
   const accelerator = await probeAccelerator({ kernel: settings.kernel });
   await createBridge({ name: LAB_LINK.bridge, address: LAB_LINK.bridgeAddress });
   const router = await startRouter({ bridge: LAB_LINK.bridge });
+  const foreign = settings.link === 'proxy' ? await startForeignDhcp(foreignDhcp(dir)) : undefined;
   const stack = await startStack({
     ...{ dir, regionId: 'lab', ramdiskDir, imagesDir, ports: PORTS },
     serviceAddress: LAB_LINK.serviceAddress,
-    dhcpLink: LAB_LINK.dhcp,
+    dhcpLink: DHCP_LINK[settings.link],
+    ...(settings.daemonSettings === undefined ? {} : { daemonSettings: settings.daemonSettings }),
     // Refused requests of nobody in particular (a file that is not there) are daily weather, but not in this lab.
     logLevel: 'debug',
   });
@@ -154,6 +184,7 @@ async function serve(settings: LabSettings): Promise<void> {
   await rack.clear();
   await forward.close();
   await stack.stop();
+  await foreign?.stop();
   await router.stop();
 }
 

@@ -37,10 +37,12 @@ export interface Lab {
   ): Promise<LabOperations[K]['gives']>;
   /** What the daemon said about every request of a machine, in order. */
   bootLog(): BootLogEntry[];
+  /** All lines of the daemon's log. */
+  daemonLog(): string[];
   stop(options: { readonly keep: boolean }): Promise<void>;
 }
 
-export async function startLab(): Promise<Lab> {
+export async function startLab(options: Pick<LabSettings, 'link' | 'daemonSettings'>): Promise<Lab> {
   const built = await runCommand(process.execPath, [TSX, join(__dirname, 'build-artefacts.ts')], {
     ...{ cwd: ROOT, timeoutMs: BUILD_MS, env: { ...process.env } as Record<string, string> },
   });
@@ -49,7 +51,7 @@ export async function startLab(): Promise<Lab> {
   const artefacts = holdOn(JSON.parse(built) as Artefacts, dir);
   const socketPath = join(dir, 'api.sock');
   const forward = await forwardToNamespace({ socketPath, port: 0 });
-  const settings = JSON.stringify({ ...artefacts, dir, socketPath } satisfies LabSettings);
+  const settings = JSON.stringify({ ...artefacts, dir, socketPath, ...options } satisfies LabSettings);
   const inside = namespaceCommand([process.execPath, TSX, join(__dirname, 'lab-server.ts'), settings]);
   const line = createLine(spawn(inside.command, inside.args, { cwd: ROOT, stdio: 'pipe' }));
   const stop = async ({ keep }: { readonly keep: boolean }): Promise<void> => {
@@ -61,11 +63,13 @@ export async function startLab(): Promise<Lab> {
     await stop({ keep: true });
     throw new Error(`no lab; its logs are kept in ${dir}`, { cause: thrown });
   });
+  const readLog = (): string => readFileSync(join(dir, 'lpmos-regional-daemon.log'), 'utf8');
   return {
     ...{ dir, accelerator, ramdiskDir: artefacts.ramdiskDir, stop },
     api: createApiClient({ baseUrl: `http://127.0.0.1:${forward.port}`, token }),
     ask: (operation, argument) => line.ask(operation, argument) as never,
-    bootLog: () => parseBootLog(readFileSync(join(dir, 'lpmos-regional-daemon.log'), 'utf8')),
+    bootLog: () => parseBootLog(readLog()),
+    daemonLog: () => readLog().split('\n'),
   };
 }
 

@@ -1,5 +1,5 @@
 /** What the lab needs of this host, checked before a test begins: a reason in words when something is missing, with the fix. */
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkNamespace } from '../../../scripts/lab/namespace';
 
@@ -25,6 +25,19 @@ export function missingForLab(): string | undefined {
     return `no ${missing.join(', ')} on this host; as root: apt-get install ${packages}`;
   }
   return checkNamespace();
+}
+
+/** OVMF with Secure Boot, and its variables with Microsoft's keys. */
+const SECURE_BOOT_FIRMWARE = [
+  '/usr/share/OVMF/OVMF_CODE_4M.secboot.fd',
+  '/usr/share/OVMF/OVMF_VARS_4M.ms.fd',
+];
+
+export function missingForSecureBoot(): string | undefined {
+  const missing = SECURE_BOOT_FIRMWARE.filter((file) => !existsSync(file));
+  return missing.length === 0
+    ? undefined
+    : `no ${missing.join(', ')} on this host; as root: apt-get install ovmf`;
 }
 
 function isInstalled(program: string): boolean {

@@ -95,6 +95,7 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
       $case: 'install',
       value: {
         attempt: task.attempt,
+        keepBootOrder: false,
         grant: grantOf(task, approved),
         image: options.image ?? {
           url: netboot.imageUrl,
