@@ -78,14 +78,20 @@ describe('a 64-bit ARM machine', () => {
   const loader = entry('tftp', 'RRQ ipxe-arm64.efi');
   const own = entry('tftp', 'RRQ autoexec.ipxe', { outcome: 'refused' });
   const kernel = entry('http', 'GET /boot/assets/agent/vmlinuz');
+  const refused = entry('http', 'GET /boot/menu.ipxe?mac=1&arch=arm64', {
+    outcome: 'refused',
+    reason: 'the boot agent of this region is built for x86-64, and this machine is arm64',
+  });
 
-  it('is right when it loads its loader, although it asks for a script of its own that is not there', () => {
-    expect(arm64Problems([loader, own, SCRIPT, kernel])).toEqual([]);
+  it('is right when it loads its loader and is told, although it asks for a script that is not there', () => {
+    expect(arm64Problems([loader, own, refused])).toEqual([]);
   });
 
   it.each([
-    ['the loader of another processor', [BY_TFTP, SCRIPT, kernel], /no loader for arm64/],
-    ['a refused file', [loader, entry('tftp', 'RRQ x', { outcome: 'refused' }), kernel], /RRQ x: refused/],
+    ['the loader of another processor', [BY_TFTP, refused], /no loader for arm64/],
+    ['a kernel of another processor', [loader, SCRIPT, kernel], /sent a kernel of x86-64/],
+    ['a script that does not say it', [loader, SCRIPT], /does not say/],
+    ['a refused file', [loader, entry('tftp', 'RRQ x', { outcome: 'refused' }), refused], /RRQ x: refused/],
   ])('is wrong with %s', (_what, log, problem) => {
     expect(arm64Problems(log).join('\n')).toMatch(problem);
   });

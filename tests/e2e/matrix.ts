@@ -2,7 +2,7 @@
  * The whole firmware matrix by one command: boots each cell from power-on to the hardware report, then lives whole UEFI lives with ten
  * power-ons after the installation, and prints tables of seconds.
  * Usage: pnpm run matrix [--list] [--cell NAME]... [--boots 10] (a part of a name is enough; lives are named life/NAME)
- *        pnpm run matrix --arm64-loader /path/to/ipxe-arm64.efi: a 64-bit ARM machine up to its kernel, instead
+ *        pnpm run matrix --arm64-loader /path/to/ipxe-arm64.efi: a 64-bit ARM machine up to its script, instead
  * Ends with 1 when a cell failed; the logs, consoles and disks of its lab are then kept and named.
  */
 import { parseArgs } from 'node:util';

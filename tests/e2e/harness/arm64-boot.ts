@@ -1,6 +1,6 @@
 /**
  * A 64-bit ARM server as far as this lab can take it: EDK2 asks by DHCP as architecture 11, loads the site's iPXE by TFTP, and iPXE fetches
- * the boot script of its task and the kernel that the script names. The ramdisk is x86-64, so there it ends.
+ * its boot script. The ramdisk is x86-64, so the script says that, and the machine is left to its disk.
  * Needs qemu-system-arm, qemu-efi-aarch64 and an ipxe-arm64.efi, which Debian has from trixie on; hence only on demand.
  */
 import { unservedPromises } from './boot-log';
@@ -27,15 +27,16 @@ export async function bootArm64(lab: Lab): Promise<string[]> {
   });
   await lab.ask('powerOn', machine);
   try {
-    const log = await until('the kernel', BOOT_MS, async () => lab.bootLog(), asksForKernel);
+    const log = await until('the answer to its script', BOOT_MS, async () => lab.bootLog(), isRefused);
     return arm64Problems(log);
   } finally {
     await lab.ask('powerOff', { name: machine.name });
   }
 }
 
-const asksForKernel = (log: readonly BootLogEntry[]): boolean =>
-  log.some(({ request, outcome }) => request.endsWith('/vmlinuz') && outcome === 'completed');
+const refusal = ({ request, outcome, reason }: BootLogEntry): boolean =>
+  request.includes('/boot/menu.ipxe') && outcome === 'refused' && reason.includes('this machine is arm64');
+const isRefused = (log: readonly BootLogEntry[]): boolean => log.some(refusal);
 
 /** Later iPXE looks for a script of this name where it came from; that there is none is the right answer. */
 const OWN_SCRIPT = 'autoexec.ipxe';
@@ -47,9 +48,11 @@ export function arm64Problems(all: readonly BootLogEntry[]): string[] {
     ({ protocol, request, outcome }) =>
       protocol === 'tftp' && request.includes('arm64') && outcome === 'completed',
   );
-  const ends = log.findIndex(({ request }) => request.endsWith('/vmlinuz'));
+  const others = log.filter((entry) => !refusal(entry));
   return [
     ...(loaded ? [] : ['no loader for arm64 was loaded by tftp']),
-    ...unservedPromises(log.slice(0, ends)).filter((problem) => !problem.includes('told to load')),
+    ...(isRefused(log) ? [] : ['its script does not say that the agent is no program for arm64']),
+    ...(log.some(({ request }) => request.endsWith('/vmlinuz')) ? ['it was sent a kernel of x86-64'] : []),
+    ...unservedPromises(others).filter((problem) => !/told to load|script/.test(problem)),
   ];
 }

@@ -32,6 +32,8 @@ function ask(
         rendered.push(request);
         return '#!ipxe\nexit 0\n';
       },
+      unfitForAgent: ({ architecture }) =>
+        architecture === 'arm64' ? 'the agent is no ARM program' : undefined,
     },
     activeDownloads: more.active ?? 0,
     busyDownloads: 10,
@@ -64,6 +66,18 @@ it('gives a script to the machine that holds the lease and to no other, and deci
     reason: `the address is leased to ${other}, which may not ask for the script of ${MAC}`,
   });
   expect(parseIpxeScript(answer.script).length).toBeGreaterThan(0);
+});
+
+it('does not send a machine a kernel that it cannot run, and says so; its disk is its own', () => {
+  const refused = ask({ mac: MAC, arch: 'arm64' });
+  expect(refused.rendered).toEqual([]);
+  expect(refused.answer).toMatchObject({ outcome: 'refused', reason: 'the agent is no ARM program' });
+  expect(refused.answer.script).toContain('the agent is no ARM program');
+  const disk: BootDecision = { kind: 'local-disk', reason: 'installed' };
+  expect(ask({ mac: MAC, arch: 'arm64' }, { decision: disk }).answer.outcome).toBe('answered');
+  for (const arch of ['x86_64', '${buildarch}', '']) {
+    expect(ask({ mac: MAC, arch }).answer.outcome).toBe('answered');
+  }
 });
 
 it('passes on what the firmware says of itself only in the form it must have', () => {

@@ -19,6 +19,8 @@ export interface BootScriptRequest extends BootMachine {
 /** Renders the script of a machine; the regional daemon knows the URLs, the ramdisk and the site. */
 export interface BootScripts {
   bootScript(request: BootScriptRequest): string;
+  /** Why this machine cannot run the agent, or undefined when it can. */
+  unfitForAgent?(machine: BootMachine): string | undefined;
 }
 
 export interface MenuQuestion {
@@ -65,6 +67,11 @@ export function answerMenu(question: MenuQuestion): MenuAnswer {
   }
   try {
     const decision = holdBack(question.decider.decide(machine.mac), question);
+    const unfit = decision.kind === 'agent' ? question.scripts.unfitForAgent?.(machine) : undefined;
+    if (unfit !== undefined) {
+      const script = renderIpxeScript(problemScript(unfit));
+      return { script, mac: machine.mac, decision, outcome: 'refused', reason: unfit };
+    }
     const script = question.scripts.bootScript({ ...machine, decision });
     return { script, mac: machine.mac, decision, outcome: 'answered', reason: reasonOf(machine, decision) };
   } catch (error) {

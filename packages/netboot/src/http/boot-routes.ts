@@ -27,6 +27,8 @@ export interface BootMachine {
   readonly nic?: MacAddress;
   /** iPXE's `${platform}`. */
   readonly platform?: 'efi' | 'pcbios';
+  /** iPXE's `${buildarch}`, such as `x86_64` or `arm64`; `i386` on every BIOS. */
+  readonly architecture?: string;
 }
 
 /** @param segments the decoded path of a request. */
@@ -63,6 +65,7 @@ export function readBootMachine(
   const uuid = query.get('uuid')?.toLowerCase();
   const serial = query.get('serial');
   const platform = query.get('platform');
+  const architecture = query.get('arch');
   const nic = readMacAddress(query.get('nic') ?? '');
   return {
     machine: {
@@ -71,6 +74,7 @@ export function readBootMachine(
       ...(serial !== undefined && /^[\x20-\x7e]{1,64}$/.test(serial) ? { serial } : {}),
       ...(nic === undefined ? {} : { nic }),
       ...(platform === 'efi' || platform === 'pcbios' ? { platform } : {}),
+      ...(architecture !== undefined && /^[a-z0-9_]{1,16}$/.test(architecture) ? { architecture } : {}),
     },
   };
 }

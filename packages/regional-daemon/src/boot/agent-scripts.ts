@@ -21,8 +21,17 @@ export function createAgentScripts(options: AgentScriptOptions): BootScripts {
     ticketOf: (taskId) => agentTicket(options, taskId),
     settings: () => `${options.baseUrl()} ${options.agentEndpoint()}`,
   });
-  return { bootScript: (request) => scripts.script(request) };
+  return {
+    bootScript: (request) => scripts.script(request),
+    unfitForAgent: ({ architecture }) =>
+      architecture === undefined || RAMDISK_RUNS_ON.includes(architecture)
+        ? undefined
+        : `the boot agent of this region is built for x86-64, and this machine is ${architecture}`,
+  };
 }
+
+/** The ramdisk is amd64; an iPXE of BIOS calls itself i386 on every machine. */
+const RAMDISK_RUNS_ON: readonly string[] = ['x86_64', 'i386'];
 
 function renderScript(
   options: AgentScriptOptions,
@@ -61,6 +70,7 @@ export function agentFileUrls(baseUrl: string): Pick<AgentBoot, 'kernelUrl' | 'i
  * say is a hint; `netX` is the card that it opened last.
  */
 export function advertisedScriptUrl(baseUrl: string): string {
-  const hints = 'uuid=${uuid}&platform=${platform}&serial=${serial:uristring}&nic=${netX/mac}';
+  const hints =
+    'uuid=${uuid}&platform=${platform}&arch=${buildarch}&serial=${serial:uristring}&nic=${netX/mac}';
   return `${baseUrl}/boot/menu.ipxe?mac=${MAC_PLACEHOLDER}&${hints}`;
 }
