@@ -47,6 +47,9 @@ const LINK = {
   subnet: '10.77.0.0/24',
   service_address: '10.77.0.1',
   unknown_clients: 'lease',
+  relayed_only: false,
+  dns_servers: [],
+  lease_seconds: 3600,
   pool: { first: '10.77.0.100', last: '10.77.0.199' },
   loaders: { bios: 'undionly.kpxe' },
   script_url: 'http://10.77.0.1/boot/menu.ipxe',
@@ -70,6 +73,16 @@ const notFound = json(404, {
   code: 'not_found',
   detail: 'No region has seen it',
   request_id: 'r-1',
+  errors: [],
+});
+
+const unavailable = json(503, {
+  type: 'about:blank',
+  title: 'Service Unavailable',
+  status: 503,
+  code: 'unavailable',
+  detail: 'etcd is away',
+  request_id: 'r-2',
   errors: [],
 });
 
@@ -146,6 +159,31 @@ describe('machine boots', () => {
     });
     expect(exitCode).toBe(130);
     expect(stdout.match(/RRQ late\.file/g)).toHaveLength(1);
+  });
+
+  it('goes on following when the control plane is away for a moment', async () => {
+    const interrupted = new AbortController();
+    let asked = 0;
+    plane.on(`GET ${BOOTS}`, (request, response) => {
+      asked += 1;
+      if (asked === 2) return unavailable(request, response);
+      const late = entry(9, { protocol: 'tftp', request: 'RRQ late.file', reason: 'sent' });
+      const boots = asked === 1 ? REGION_BOOTS.boots : [...REGION_BOOTS.boots, late];
+      json(200, { mac: MAC, regions: [{ ...REGION_BOOTS, boots }] })(request, response);
+      if (asked === 4) interrupted.abort();
+    });
+    const { exitCode, stdout, stderr } = await runLpmos({
+      args: ['machine', 'boots', MAC, '--follow'],
+      ...{ url: plane.url, token: 'a.b.c', signal: interrupted.signal },
+    });
+    expect(exitCode).toBe(130);
+    expect(stderr).toContain('trying again');
+    expect(stdout.match(/RRQ late\.file/g)).toHaveLength(1);
+  });
+
+  it('refuses --follow for programs, which would wait for a document', async () => {
+    const { exitCode, stderr } = await lpmos(`machine boots ${MAC} --follow -o json`);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('--follow')]);
   });
 });
 

@@ -5,6 +5,7 @@
 import { LpmosError } from '@lpmos/core';
 import { createEventParser } from './event-stream';
 import type { EventFrame } from './event-stream';
+import { isPassing } from './passing';
 import { taskEventSchema } from './schemas/tasks';
 import type { Transport } from './transport';
 import type { z } from 'zod';
@@ -62,11 +63,6 @@ export async function* readEvents(
     request.onReconnect?.(reason, delayMs);
     await pause(delayMs, request.signal);
   }
-}
-
-/** Refusals of the request itself do not pass by trying again. */
-function isPassing(error: LpmosError): boolean {
-  return ['unavailable', 'deadline_exceeded', 'rate_limited', 'outcome_unknown'].includes(error.code);
 }
 
 async function* readOnce(

@@ -1,6 +1,7 @@
 /** The rows of `lpmos machine`, `lpmos explain` and `lpmos doctor`; see command-table.ts. */
 import type { CommandSpec } from './command';
 
+/** Their table is boot/client-table.ts, which would load netboot for every --help; a test compares them. */
 const CLIENTS =
   'bios, uefi-x64, uefi-http-x64, arm64, ia32, ipxe-bios, ipxe-efi, os, or arch=7,class=PXEClient:Arch:00007';
 

@@ -1,4 +1,5 @@
 /** Every command of `lpmos` as a row. Bodies are in commands/, one file each, loaded when they run. */
+import { BOOT_ORDERS, EXIT_METHODS } from '@lpmos/core';
 import type { ArgumentSpec, CommandSpec } from './command';
 import { MACHINE_COMMANDS, NETWORK_COMMANDS } from './command-table-machine';
 import { REGION_COMMANDS, TOKEN_COMMANDS } from './command-table-region';
@@ -94,9 +95,12 @@ const CHANGING_TASKS: readonly CommandSpec[] = [
       { flags: '--tag <key=value>', description: 'a tag', repeatable: true },
       {
         flags: '--exit-method <way>',
-        description: 'how the machine leaves the network boot for its disk: sanboot, exit-1, silent, …',
+        description: `how the machine leaves the network boot for its disk: ${EXIT_METHODS.join(', ')}`,
       },
-      { flags: '--boot-order <order>', description: 'UEFI boot order afterwards: disk-first or unchanged' },
+      {
+        flags: '--boot-order <order>',
+        description: `UEFI boot order afterwards: ${BOOT_ORDERS.join(' or ')}`,
+      },
       { flags: '--idempotency-key <key>', description: 'repeat safely: the same key makes one task only' },
     ],
     examples: [

@@ -22,7 +22,14 @@ export interface OfferedLink {
   readonly service_address: string;
   /** `lease` or `ignore`: what a machine gets that no task names. */
   readonly unknown_clients: string;
+  /** Reached through relays alone: our address may be in another network. */
+  readonly relayed_only: boolean;
   readonly pool?: { readonly first: string; readonly last: string };
+  readonly router?: string;
+  readonly dns_servers: readonly string[];
+  readonly domain?: string;
+  readonly ntp_servers?: readonly string[];
+  readonly lease_seconds: number;
   /** TFTP names, by what the firmware can run. */
   readonly loaders: Readonly<Record<string, string>>;
   /** URLs for UEFI HTTP boot. */
@@ -42,6 +49,8 @@ export interface OfferedBoot {
   readonly kernel_arguments: string;
   readonly kernel_url: string;
   readonly initrd_urls: readonly string[];
+  /** The same files as GRUB names them; absent where the region has no chain of shim and GRUB. */
+  readonly grub?: { readonly kernel: string; readonly initrds: readonly string[] };
   /** How often a machine asks again that cannot load its files, and after how many failures it boots its disk. */
   readonly retry_seconds: number;
   readonly retry_attempts: number;

@@ -7,7 +7,14 @@ import { join } from 'node:path';
 import { LpmosError } from '@lpmos/core';
 import type { Clock, MacAddress } from '@lpmos/core';
 import { createDhcpServer, createLinkGroup, openLeaseJournal, parseDhcpLink } from '@lpmos/netboot';
-import type { BootDecider, BootEventListener, DhcpLink, DhcpServer, LeaseJournal } from '@lpmos/netboot';
+import type {
+  BootDecider,
+  BootEventListener,
+  DhcpLink,
+  DhcpServer,
+  LeaseJournal,
+  LinkGroup,
+} from '@lpmos/netboot';
 import type { Logger } from '@lpmos/runtime';
 import { advertisedScriptUrl } from './boot/agent-scripts';
 import { loaderUrls } from './boot/loaders';
@@ -64,11 +71,15 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
   };
   return {
     async start() {
-      const ports = await openLinkPorts(links, options.passed);
+      const opened = links;
+      const ports = await openLinkPorts(opened, options.passed);
       let first: number | undefined;
       try {
-        for (const link of links) {
-          const one = await prepare(options, link, ports.of(link), group);
+        for (const [index, link] of opened.entries()) {
+          const journal = await openJournal(options, link);
+          // A reload meanwhile may have changed the settings, and nothing that sockets and journal hang on.
+          const now = links[index] ?? link;
+          const one = serverOf(options, { link: now, ports: ports.of(link), group, journal });
           running = [...running, one];
           const bound = await one.server.start();
           first ??= bound.port;
@@ -86,8 +97,10 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
       const wanted = next
         .filter(doesDhcp)
         .map((link) => ({ link, words: dhcpLink(options, link, options.loaders) }));
+      // A table of leases is built anew for its new plan: only where there is one.
+      const changed = wanted.filter(({ link }) => !links.some((now) => isSame(now, link)));
       links = wanted.map(({ link }) => link);
-      for (const { words } of wanted) {
+      for (const { words } of changed) {
         running.find(({ name }) => name === words.name)?.server.reconfigure(words);
       }
     },
@@ -95,18 +108,29 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
   };
 }
 
-async function prepare(
-  options: DhcpServiceOptions,
-  link: DaemonLink,
-  ports: ReturnType<LinkPorts['of']>,
-  group: ReturnType<typeof createLinkGroup>,
-): Promise<Running> {
-  const { name } = link.settings;
-  const journal = await openLeaseJournal({
-    dir: join(options.stateDir, 'leases'),
+function isSame(one: DaemonLink, other: DaemonLink): boolean {
+  return JSON.stringify(one) === JSON.stringify(other);
+}
+
+function openJournal(
+  { stateDir, logger }: DhcpServiceOptions,
+  { settings: { name } }: DaemonLink,
+): Promise<LeaseJournal> {
+  return openLeaseJournal({
+    dir: join(stateDir, 'leases'),
     linkName: name,
-    onProblem: (problem) => options.logger.warn({ ...problem, link: name }, 'journal of leases'),
+    onProblem: (problem) => logger.warn({ ...problem, link: name }, 'journal of leases'),
   });
+}
+
+interface ServerParts {
+  readonly link: DaemonLink;
+  readonly ports: ReturnType<LinkPorts['of']>;
+  readonly group: LinkGroup;
+  readonly journal: LeaseJournal;
+}
+
+function serverOf(options: DhcpServiceOptions, { link, ports, group, journal }: ServerParts): Running {
   const server = createDhcpServer({
     ...options,
     onFailure: (error) => options.onFailure(link, error),
@@ -118,7 +142,7 @@ async function prepare(
     initialLeases: journal.leases,
     onLease: journal.append,
   });
-  return { name, server, journal };
+  return { name: link.settings.name, server, journal };
 }
 
 /** The operator's words plus what the daemon knows itself. @throws LpmosError `invalid_argument` with every problem. */

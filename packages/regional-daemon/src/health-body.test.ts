@@ -3,7 +3,7 @@ import type { HealthFacts } from './health-body';
 
 const WELL: HealthFacts = {
   ...{ regionId: 'dc1', nodeName: 'n1', version: '1', etcdSilentForMs: 5, tasksRead: true, agents: 0 },
-  ...{ leadership: 'leading', leader: 'n1', lastHeartbeat: undefined, problems: [] },
+  ...{ leadership: 'leading', leader: 'n1', lastHeartbeat: undefined, problems: [], notices: [] },
   services: { dhcp: 'running', tftp: 'running', http: 'running', agent: 'running' },
 };
 
@@ -32,6 +32,7 @@ describe('GET /health', () => {
 
   it.each<[string, Partial<HealthFacts>]>([
     ['DHCP is somebody else’s', { services: { ...WELL.services, dhcp: 'off' } }],
+    ['something is to be known', { notices: ['link c: the other server must name us'] }],
     ['it stands by', { leadership: 'standby', services: { ...WELL.services, dhcp: 'stopped' } }],
   ])('is well while %s', (_what, changes) => {
     expect(healthBody({ ...WELL, ...changes }).healthy).toBe(true);

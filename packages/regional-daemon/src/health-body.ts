@@ -14,6 +14,8 @@ export interface HealthFacts {
   readonly leader: string | undefined;
   readonly lastHeartbeat: string | undefined;
   readonly problems: readonly string[];
+  /** What people have to know and nothing here can check or cure: it is said and degrades nothing. */
+  readonly notices: readonly string[];
   readonly agents: number;
 }
 
@@ -43,6 +45,7 @@ export function healthBody(facts: HealthFacts): { readonly healthy: boolean; rea
       ...(facts.lastHeartbeat === undefined ? {} : { last_heartbeat: facts.lastHeartbeat }),
       connected_agents: facts.agents,
       problems: facts.problems,
+      notices: facts.notices,
     },
   };
 }

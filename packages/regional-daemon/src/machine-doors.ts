@@ -2,7 +2,7 @@
  * The half of the daemon that machines meet: boot servers and agent gateway, wired to each other (a script names the gateway's address, an
  * order names the boot server's) and to the planning half. Opens nothing before it is started by region-components.ts.
  */
-import { DEFAULT_WRITE_BUDGET, findImage } from '@lpmos/core';
+import { DEFAULT_WRITE_BUDGET, findImage, LpmosError } from '@lpmos/core';
 import type { Clock, TaskRecord } from '@lpmos/core';
 import type { Logger, Metrics } from '@lpmos/runtime';
 import { createAgentGateway } from './agent-gateway/gateway';
@@ -17,8 +17,8 @@ import { createBootDecider } from './boot/decider';
 import { createBootEventLog } from './boot/event-log';
 import { createGrubAnswers } from './boot/grub-answers';
 import { readGrubFiles } from './boot/grub-files';
-import type { GrubFiles } from './boot/grub-files';
-import { proxyProblems, withGrubChain } from './boot/grub-loaders';
+import type { GrubFiles, GrubTransfer } from './boot/grub-files';
+import { proxyNotices, withGrubChain } from './boot/grub-loaders';
 import { readLoaders } from './boot/loaders';
 import type { Loaders } from './boot/loaders';
 import { openRegionSecrets } from './boot/secrets';
@@ -53,6 +53,8 @@ export interface MachineDoors {
   readonly progress: ProgressWriter;
   readonly usedTickets: UsedTickets;
   readonly loaders: Loaders;
+  /** Absent without a chain of shim and GRUB. */
+  readonly grubTransfer: GrubTransfer | undefined;
   readonly bootHistory: BootHistory;
 }
 
@@ -66,17 +68,33 @@ export async function readBootFiles(
   config: RegionalDaemonConfig,
   links: readonly DaemonLink[],
 ): Promise<BootFiles> {
-  const plain = await readLoaders({
-    directory: config.loaderDir,
-    ...(config.loaders === undefined ? {} : { site: config.loaders }),
-  });
   const { uefiChain } = config;
-  const grubFiles = [uefiChain, ...links.map(({ settings }) => settings.uefi_chain)].includes('grub')
-    ? await readGrubFiles({ shim: config.shimFile, grub: config.grubFile })
-    : undefined;
-  const chained = grubFiles === undefined ? plain : withGrubChain(plain, grubFiles, uefiChain);
-  const problems = [...chained.problems, ...proxyProblems(links, uefiChain)];
-  return { loaders: { ...chained, problems }, grubFiles };
+  const isSigned = [uefiChain, ...links.map(({ settings }) => settings.uefi_chain)].includes('grub');
+  const [plain, grub] = await Promise.allSettled([
+    readLoaders({
+      directory: config.loaderDir,
+      ...(config.loaders === undefined ? {} : { site: config.loaders }),
+    }),
+    isSigned ? readGrubFiles({ shim: config.shimFile, grub: config.grubFile }) : undefined,
+  ]);
+  if (plain.status === 'rejected' || grub.status === 'rejected') throw refusalOf([plain, grub]);
+  const grubFiles = grub.value;
+  const loaders = grubFiles === undefined ? plain.value : withGrubChain(plain.value, grubFiles, uefiChain);
+  return { loaders, grubFiles };
+}
+
+/** One error for all; a fault that is no refusal goes first, as it is. */
+function refusalOf(results: readonly PromiseSettledResult<unknown>[]): unknown {
+  const reasons = results.flatMap((result) =>
+    result.status === 'rejected' ? [result.reason as unknown] : [],
+  );
+  const refused = reasons.filter((reason) => reason instanceof LpmosError);
+  if (refused.length < reasons.length) return reasons.find((reason) => !(reason instanceof LpmosError));
+  return new LpmosError({
+    code: 'invalid_argument',
+    message: refused.map(({ message }) => message).join('; '),
+    fields: refused.flatMap(({ fields }) => fields ?? []),
+  });
 }
 
 export async function createMachineDoors(options: MachineDoorsOptions): Promise<MachineDoors> {
@@ -86,7 +104,8 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
   const usedTickets = openUsedTickets({ stateDir: config.stateDir, nowMs: () => clock.nowMs() });
   const progress = createProgressWriter({ cache, store, fence, clock, logger });
   const { grubFiles, loaders } = await readBootFiles(config, options.links);
-  for (const problem of loaders.problems) logger.warn({ problem }, 'loaders');
+  const notices = proxyNotices(options.links, config.uefiChain);
+  for (const problem of [...loaders.problems, ...notices]) logger.warn({ problem }, 'loaders');
   const bootHistory = createBootHistory({
     clock,
     machineAt: (address) => bootServices.machineAt(address),
@@ -103,7 +122,10 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
     imageOf: (task: TaskRecord) => findImage(catalogue.images, task.metadata),
     imagesUrl: (address) => `${bootServices.baseUrl(address)}/images/`,
   });
-  return { bootServices, gateway, progress, usedTickets, loaders, bootHistory };
+  return {
+    ...{ bootServices, gateway, progress, usedTickets, loaders, bootHistory },
+    grubTransfer: grubFiles?.transfer,
+  };
 }
 
 function bootServicesOf(

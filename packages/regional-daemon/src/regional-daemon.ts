@@ -10,10 +10,12 @@ import { createBootStore, createEtcdKv, createRegionStore } from '@lpmos/store';
 import type { EtcdConfig, Kv } from '@lpmos/store';
 import { createHistoryWriter } from './boot-history/history-writer';
 import type { RegionalDaemonConfig } from './config';
+import { proxyNotices } from './boot/grub-loaders';
 import { offeredBoot, offeredLinks } from './boot/offered-links';
 import { healthBody } from './health-body';
 import type { Catalogue } from './images/catalogue';
 import type { DaemonLink } from './links/daemon-links';
+import { generalAddress } from './links/daemon-links';
 import { checkLinks, createLiveLinks } from './links/live-links';
 import type { PassedSocket } from './links/sockets';
 import { createMachineDoors, readBootFiles } from './machine-doors';
@@ -36,7 +38,6 @@ export interface RegionalDaemonOptions {
 }
 
 /** @throws ConfigError with every problem of the links, before anything is opened */
-
 export async function createRegionalDaemon(options: RegionalDaemonOptions): Promise<readonly Component[]> {
   const { config, logger, version, clock = systemClock } = options;
   const passed = options.passed ?? [];
@@ -64,6 +65,7 @@ export async function createRegionalDaemon(options: RegionalDaemonOptions): Prom
         leader: leadership.leader,
         lastHeartbeat: presence.lastHeartbeat,
         problems: [...catalogue.problems, ...doors.loaders.problems, ...liveLinks.problems()],
+        notices: proxyNotices(liveLinks.now(), config.uefiChain),
         agents: agents.connectedTasks().length,
       }),
   });
@@ -93,10 +95,10 @@ function capabilitiesOf(parts: {
 }): RegionCapabilities {
   const { catalogue, config, version, doors, links } = parts;
   const { kernelArguments, serviceAddress } = config;
-  const { bootServices, gateway, loaders } = doors;
+  const { bootServices, gateway, loaders, grubTransfer } = doors;
   const boot = (address: string) =>
     offeredBoot({
-      kernelArguments,
+      ...{ kernelArguments, grubTransfer },
       baseUrl: bootServices.baseUrl(address),
       agentEndpoint: gateway.agentEndpoint(address),
     });
@@ -112,7 +114,7 @@ function capabilitiesOf(parts: {
       baseUrl: (address) => bootServices.baseUrl(address),
       ...{ loaders, boot },
     }),
-    boot: boot(serviceAddress),
+    boot: boot(generalAddress(links, serviceAddress)),
   };
 }
 

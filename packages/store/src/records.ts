@@ -39,6 +39,7 @@ import { bootsShape, capabilitiesShape } from './region-shapes';
 import {
   amount,
   count,
+  digest,
   isoInstant,
   listOf,
   matching,
@@ -122,7 +123,6 @@ function plainCodec<T extends string>(rule: string, accepts: (stored: string) =>
 
 const taskId = matching('a task id', isTaskId);
 const regionId = matching('a region id', isRegionId);
-const digest = matching('a sha256 digest', (value) => /^sha256:[0-9a-f]{64}$/.test(value));
 const status = oneOf(...TASK_STATUS_NAMES);
 
 const metadataShape = object<TaskMetadata>({

@@ -12,9 +12,9 @@ import { macAddress } from './hardware-shape';
 import {
   boolean,
   count,
+  digest,
   isoInstant,
   listOf,
-  matching,
   object,
   oneOf,
   optional,
@@ -23,14 +23,13 @@ import {
   version1,
 } from './shape';
 
-const digest = matching('a sha256 digest', (value) => /^sha256:[0-9a-f]{64}$/.test(value));
-
 const bootShape = object<OfferedBoot>({
   base_url: text,
   agent_endpoint: text,
   kernel_arguments: text,
   kernel_url: text,
   initrd_urls: listOf(text),
+  grub: optional(object<NonNullable<OfferedBoot['grub']>>({ kernel: text, initrds: listOf(text) })),
   retry_seconds: count,
   retry_attempts: count,
 });
@@ -49,7 +48,13 @@ export const capabilitiesShape = object<RegionCapabilities>({
         subnet: text,
         service_address: text,
         unknown_clients: text,
+        relayed_only: boolean,
         pool: optional(object<NonNullable<OfferedLink['pool']>>({ first: text, last: text })),
+        router: optional(text),
+        dns_servers: listOf(text),
+        domain: optional(text),
+        ntp_servers: optional(listOf(text)),
+        lease_seconds: count,
         loaders: textByName,
         http_loaders: optional(textByName),
         script_url: text,

@@ -24,8 +24,12 @@ import { holdsFence } from './task-writes';
 export interface RegionStore {
   /** Refused: `already_exists`, naming the region that has the id or the tag. */
   registerRegion(metadata: RegionMetadata): Promise<WriteOutcome<RegionMetadata>>;
-  /** All regions by id. @throws LpmosError `unavailable` | `deadline_exceeded` | `corrupt`. */
+  /**
+   * All regions by id; without what a region wrote of itself when that does not decode.
+   * @throws LpmosError `unavailable` | `deadline_exceeded` | `corrupt` (what the hub wrote).
+   */
   listRegions(): Promise<RegionView[]>;
+  /** @throws as above, and `corrupt` for what the region wrote. */
   readRegion(id: RegionId): Promise<RegionView | undefined>;
   /** Says "the leader is alive" until the session's lease ends. Refused: `not_found`, `conflict` (no longer leading). */
   heartbeat(beat: Heartbeat): Promise<WriteOutcome<undefined>>;
@@ -60,11 +64,11 @@ export function createRegionStore({ kv }: { readonly kv: Kv }): RegionStore {
       const ids = tags.entries.map((entry) => codecs.regionTag.decode(entry.key, entry.value).region_id);
       const views: RegionView[] = [];
       for (let from = 0; from < ids.length; from += REGIONS_PER_READ) {
-        views.push(...(await readViews(kv, ids.slice(from, from + REGIONS_PER_READ))));
+        views.push(...(await readViews(kv, ids.slice(from, from + REGIONS_PER_READ), listedView)));
       }
       return views.sort((a, b) => (a.metadata.id < b.metadata.id ? -1 : 1));
     },
-    readRegion: async (id) => (await readViews(kv, [id]))[0],
+    readRegion: async (id) => (await readViews(kv, [id], viewOf))[0],
     heartbeat: async ({ fence, nowMs, leaseId }) => {
       const key = regionKey(fence.regionId, 'client/heartbeat');
       return fenced(kv, fence, [{ op: 'put', key, value: codecs.heartbeat.encode(isoTime(nowMs)), leaseId }]);
@@ -109,22 +113,44 @@ function taken({ id, tag }: RegionMetadata, tagEntry: KvEntry | undefined): Lpmo
 }
 
 /** Reads metadata, heartbeat and capabilities of some regions in one go; those not registered are left out. */
-async function readViews(kv: Kv, ids: readonly RegionId[]): Promise<RegionView[]> {
+async function readViews(
+  kv: Kv,
+  ids: readonly RegionId[],
+  view: (found: RegionEntries) => RegionView,
+): Promise<RegionView[]> {
   if (ids.length === 0) return [];
   const parts = ['metadata', 'client/heartbeat', 'client/capabilities'] as const;
   const keys = ids.flatMap((id) => parts.map((part) => regionKey(id, part)));
   const found = await readKeys(kv, keys, 'The regions');
   return ids.flatMap((_, index) => {
     const [metadata, heartbeat, capabilities] = found.slice(index * parts.length);
-    return metadata === undefined ? [] : [viewOf(metadata, heartbeat, capabilities)];
+    return metadata === undefined ? [] : [view({ metadata, heartbeat, capabilities })];
   });
 }
 
-function viewOf(
-  metadata: KvEntry,
-  heartbeat: KvEntry | undefined,
-  capabilities: KvEntry | undefined,
-): RegionView {
+interface RegionEntries {
+  readonly metadata: KvEntry;
+  /** What the region itself writes. */
+  readonly heartbeat: KvEntry | undefined;
+  readonly capabilities: KvEntry | undefined;
+}
+
+/**
+ * In a list, what one region wrote badly (or a newer daemon of it) must not hide all others: it stands there without it. Who reads that
+ * region alone is told which value it is.
+ */
+function listedView(entries: RegionEntries): RegionView {
+  try {
+    return viewOf(entries);
+  } catch {
+    return {
+      ...viewOf({ ...entries, capabilities: undefined, heartbeat: undefined }),
+      online: entries.heartbeat !== undefined,
+    };
+  }
+}
+
+function viewOf({ metadata, heartbeat, capabilities }: RegionEntries): RegionView {
   return {
     metadata: codecs.regionMetadata.decode(metadata.key, metadata.value),
     online: heartbeat !== undefined,

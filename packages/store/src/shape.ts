@@ -47,6 +47,8 @@ export function matching(rule: string, accepts: (value: string) => boolean): Che
     typeof value === 'string' && accepts(value) ? undefined : `${path} must be ${rule}`;
 }
 
+export const digest = matching('a sha256 digest', (value) => /^sha256:[0-9a-f]{64}$/.test(value));
+
 export function optional(check: Check): Check {
   return (value, path) => (value === undefined ? undefined : check(value, path));
 }

@@ -15,6 +15,7 @@ const REGION_PROGRAM = resolve(__dirname, 'cli-doctor-region.ts');
 const CLI_PROGRAM = resolve(__dirname, '../../../packages/cli/src/main.ts');
 const START_WITHIN_MS = 30_000;
 const COMMAND_WITHIN_MS = 60_000;
+const CARRIER_WITHIN_SECONDS = 20;
 export const REGION = '10.77.0.1';
 export const OPERATOR = '10.77.0.2';
 export const FOREIGN = '10.77.0.9';
@@ -60,6 +61,9 @@ export function openDoctorLab(): DoctorLab {
   run('ip', ...operator, 'addr', 'add', `${OPERATOR}/24`, 'dev', 'br0');
   run('ip', ...operator, 'link', 'set', 'br0', 'up');
   run('ip', ...operator, 'link', 'set', 'lo', 'up');
+  // A bridge has its carrier a moment after its ports have theirs; until then the host does not count it as up.
+  const isUp = 'until [ "$(cat /sys/class/net/br0/operstate)" = up ]; do sleep 0.02; done';
+  run('ip', 'netns', 'exec', spaces.operator, 'timeout', String(CARRIER_WITHIN_SECONDS), 'sh', '-c', isUp);
   const tls = certificate(folder);
   const children = new Set<ChildProcess>();
   let region: ChildProcess | undefined;

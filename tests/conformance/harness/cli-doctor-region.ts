@@ -3,6 +3,7 @@
  * and a health report. Argument: JSON settings. Writes one JSON line when all listen. Ends with its input.
  */
 import { createServer as createWebServer } from 'node:http';
+import { createServer as createTlsWebServer } from 'node:https';
 import { createServer as createTlsServer } from 'node:tls';
 import type { BootDecision, TaskId } from '@lpmos/core';
 import {
@@ -68,10 +69,16 @@ async function main(): Promise<void> {
     problems: settings.problems,
     services: {},
   };
-  createWebServer((_request, response) => response.end(JSON.stringify(health))).listen(8081, address);
-  createTlsServer({ cert: settings.cert, key: settings.key, ALPNProtocols: ['h2'] }, (socket) =>
-    socket.on('error', onEvent),
-  ).listen(8082, address, () => process.stdout.write('{"ready":true}\n'));
+  const { cert, key } = settings;
+  createTlsWebServer({ cert, key }, (_request, response) => response.end(JSON.stringify(health))).listen(
+    8081,
+    address,
+  );
+  createTlsServer({ cert, key, ALPNProtocols: ['h2'] }, (socket) => socket.on('error', onEvent)).listen(
+    8082,
+    address,
+    () => process.stdout.write('{"ready":true}\n'),
+  );
   process.stdin.resume().on('end', () => process.exit(0));
 }
 

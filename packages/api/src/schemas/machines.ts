@@ -27,7 +27,7 @@ const bootRecordSchema = z.object({
   peer: z.string(),
 });
 
-const bootTaskSchema = z.object({
+export const bootTaskSchema = z.object({
   task_id: z.string(),
   status: z.enum(TASK_STATUS_NAMES),
   attempt: z.number(),

@@ -16,23 +16,33 @@ const imageSchema = z.object({
   raw_size_bytes: z.number(),
 });
 
-const bootSchema = z.object({
+export const bootSchema = z.object({
   base_url: z.string(),
   agent_endpoint: z.string(),
   kernel_arguments: z.string(),
   kernel_url: z.string(),
   initrd_urls: z.array(z.string()),
+  grub: z
+    .object({ kernel: z.string(), initrds: z.array(z.string()) })
+    .optional()
+    .describe('The same files as GRUB names them; absent without a chain of shim and GRUB.'),
   retry_seconds: z.number(),
   retry_attempts: z.number(),
 });
 
-const linkSchema = z.object({
+export const linkSchema = z.object({
   name: z.string(),
   mode: z.string(),
   subnet: z.string(),
   service_address: z.string(),
   unknown_clients: z.string(),
+  relayed_only: z.boolean(),
   pool: z.object({ first: z.string(), last: z.string() }).optional(),
+  router: z.string().optional(),
+  dns_servers: z.array(z.string()),
+  domain: z.string().optional(),
+  ntp_servers: z.array(z.string()).optional(),
+  lease_seconds: z.number(),
   loaders: z.record(z.string(), z.string()).describe('TFTP names by what the firmware can run.'),
   http_loaders: z.record(z.string(), z.string()).optional(),
   script_url: z.string(),

@@ -144,18 +144,29 @@ describe('a machine after its installation', () => {
   it.each([
     ['no variables', () => mkdirSync(join(machine.root, VARIABLES), { recursive: true }), 'not mounted'],
     [
-      'a folder in the place of the variable, which cannot be written',
+      'a boot order that is there and cannot be read',
       () => {
         put('Other', orderOf());
         mkdirSync(join(machine.root, VARIABLES, `BootOrder-${GLOBAL}`), { recursive: true });
       },
-      'EISDIR',
+      'BootOrder cannot be read',
     ],
   ])('is only warned of: %s', async (_what, prepare, words) => {
     prepare();
     const outcome = await order();
     expect(outcome).toMatchObject({ kind: 'warning', message: expect.stringContaining(words) as string });
     expect(outcome.message).toContain('boots its disk by way of the network');
+  });
+
+  it('is only warned of: variables that cannot be written', async () => {
+    put('BootOrder', orderOf());
+    const hostPath = (path: string): string => `/nowhere${path}`;
+    const reader = { ...machine.reader, hostPath };
+    const outcome = await putDiskFirst({ reader, disk, gpt, nowMs: () => Infinity, processor: 'x64' });
+    expect(outcome).toMatchObject({
+      kind: 'warning',
+      message: expect.stringContaining('ENOENT') as string,
+    });
   });
 
   it('is only warned of: an image without an EFI system partition', async () => {

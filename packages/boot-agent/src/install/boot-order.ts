@@ -95,7 +95,11 @@ async function readVariables(reader: HostReader, names: readonly string[]): Prom
     // One that cannot be read is taken all the same: its number is not free.
     entries.set(Number.parseInt(number[1] ?? '', 16), (await value(name)) ?? new Uint8Array());
   }
-  return { order: await value(`BootOrder-${GLOBAL}`), entries };
+  const orderName = `BootOrder-${GLOBAL}`;
+  const order = await value(orderName);
+  // Written from nothing it would lose every entry that stands in it.
+  if (order === undefined && names.includes(orderName)) throw new Error('BootOrder cannot be read');
+  return { order, entries };
 }
 
 /** Read back, because some firmware takes a write and keeps the old value. */

@@ -2,7 +2,8 @@
  * What an explanation is made from: the machine's task as the region sees it and the region's published links. One JSON document, so that it
  * can be kept, sent to a colleague and replayed without a network. Holds no secret: the region publishes none.
  */
-import { isTaskId, isTaskStatus, LpmosError, parseMacAddress, readMacAddress } from '@lpmos/core';
+import { bootSchema, bootTaskSchema, linkSchema, validate } from '@lpmos/api';
+import { isTaskId, LpmosError, parseMacAddress, readMacAddress } from '@lpmos/core';
 import type { BootView, MacAddress, OfferedBoot, OfferedLink } from '@lpmos/core';
 import type { ControlPlane, MachineBootsDocument } from '../control-plane';
 import { invalidOption } from '../usage-error';
@@ -39,7 +40,7 @@ export async function gatherInputs(api: ControlPlane, { mac, region }: WhichMach
     region_id: regionId,
     ...(task === undefined ? {} : { task }),
     links: links as readonly OfferedLink[],
-    ...(boot === undefined ? {} : { boot }),
+    ...(boot === undefined ? {} : { boot: boot as OfferedBoot }),
   };
 }
 
@@ -72,7 +73,6 @@ async function onlyRegion(api: ControlPlane, known: MachineBootsDocument['region
 export function viewOf({ task }: ExplainInputs): BootView {
   if (task === undefined) return { known: 'unknown-machine' };
   if (!isTaskId(task.task_id)) throw wrongFile('task.task_id is no task id');
-  if (!isTaskStatus(task.status)) throw wrongFile('task.status is no status of a task');
   return {
     known: 'machine',
     task: {
@@ -95,13 +95,25 @@ export function parseInputs(text: string): ExplainInputs {
   }
   const document = value as Partial<ExplainInputs> | null;
   if (typeof document !== 'object' || document === null) throw wrongFile('it is no object');
-  if (document.schema_version !== 1) throw wrongFile('schema_version must be 1');
-  if (typeof document.mac !== 'string' || readMacAddress(document.mac) === undefined) {
-    throw wrongFile('mac must be a MAC address');
-  }
-  if (typeof document.region_id !== 'string') throw wrongFile('region_id must be a text');
-  if (!Array.isArray(document.links)) throw wrongFile('links must be a list');
-  return document as ExplainInputs;
+  const { schema_version, mac, region_id, links, task, boot } = document;
+  if (schema_version !== 1) throw wrongFile('schema_version must be 1');
+  const address = typeof mac === 'string' ? readMacAddress(mac) : undefined;
+  if (address === undefined) throw wrongFile('mac must be a MAC address');
+  if (typeof region_id !== 'string') throw wrongFile('region_id must be a text');
+  if (!Array.isArray(links)) throw wrongFile('links must be a list');
+  links.forEach((link, index) => check(linkSchema, link, `links[${index}]`));
+  if (task !== undefined) check(bootTaskSchema, task, 'task');
+  if (boot !== undefined) check(bootSchema, boot, 'boot');
+  return { ...(document as ExplainInputs), mac: address };
+}
+
+/** By the rules of the API, from whose answers these parts were kept. */
+function check(schema: Parameters<typeof validate>[0], part: unknown, path: string): void {
+  const found = validate(schema, part);
+  if (found.kind === 'valid') return;
+  const [first] = found.problems;
+  const place = [path, first?.path ?? ''].filter((each) => each !== '').join('.');
+  throw wrongFile(`${place} ${first?.problem ?? 'is wrong'}`);
 }
 
 function wrongFile(problem: string): LpmosError {

@@ -1,4 +1,5 @@
 import type { OfferedLink } from '@lpmos/core';
+import { NETWORK_COMMANDS } from '../command-table-machine';
 import { CLIENT_NAMES, readBootClient } from './client-table';
 import { explainBoot } from './explain';
 import { parseInputs } from './explain-inputs';
@@ -22,7 +23,11 @@ const LINK: OfferedLink = {
   subnet: '10.77.0.0/24',
   service_address: '10.77.0.1',
   unknown_clients: 'lease',
+  relayed_only: false,
   pool: { first: '10.77.0.100', last: '10.77.0.199' },
+  router: '10.77.0.254',
+  dns_servers: ['10.77.0.53'],
+  lease_seconds: 7200,
   loaders: { bios: 'undionly.kpxe', x64: 'snponly.efi' },
   http_loaders: { x64: 'http://10.77.0.1/boot/loaders/snponly.efi' },
   script_url: 'http://10.77.0.1/boot/menu.ipxe?mac=${net0/mac}',
@@ -83,13 +88,64 @@ it.each([
   expect(fieldsOf(client)['option 67 (bootfile name)']).toBe(file),
 );
 
-it('stops at shim and GRUB, which fetch a script of their own', () => {
-  const [link] = explain('uefi-x64', onLink({ loaders: { x64: 'shimx64.efi' } })).links;
-  expect(link).toMatchObject({
-    reaches_script: false,
-    steps: [{ answer: 'DHCPOFFER' }, { answer: 'its own script' }],
+describe('where shim and GRUB are in the place of iPXE', () => {
+  const boot = {
+    ...BOOT,
+    grub: { kernel: '/agent/vmlinuz', initrds: ['/agent/initramfs.img', '/agent/site.img'] },
+  };
+  const shim = { loaders: { x64: 'shimx64.efi' }, boot };
+
+  it('shows the script that GRUB gets of that machine, with no real ticket in it', () => {
+    const [link] = explain('uefi-x64', onLink(shim)).links;
+    expect(link).toMatchObject({
+      reaches_script: true,
+      steps: [{ answer: 'DHCPOFFER' }, { answer: 'its own script' }],
+    });
+    expect(link?.script).toContain("linux '/agent/vmlinuz' 'console=ttyS0'");
+    expect(link?.script).toContain("initrd '/agent/initramfs.img' '/agent/site.img'");
+    expect(link?.script).toContain("'lpmos.ticket=TICKET-OF-THAT-MOMENT'");
   });
-  expect(link).not.toHaveProperty('script');
+
+  it('shows the way to the disk of a machine whose task ended', () => {
+    const task = { ...TASK, status: 'completed' as const };
+    const [link] = explain('uefi-x64', { ...onLink(shim), task }).links;
+    expect(link?.script).toContain('boots: the local disk');
+    expect(link?.script).not.toContain('linux ');
+  });
+
+  it('shows none where the region does not publish how GRUB names its files', () => {
+    expect(explain('uefi-x64', onLink({ ...shim, boot: BOOT })).links[0]).not.toHaveProperty('script');
+  });
+});
+
+it('gives the network as the link has it', () => {
+  expect(fieldsOf('bios')).toMatchObject({
+    'option 3 (router)': '10.77.0.254',
+    'option 6 (domain name server)': '10.77.0.53',
+    'option 51 (lease time)': '7200 s',
+  });
+  const more = onLink({ domain: 'lab.example', ntp_servers: ['10.77.0.42'] });
+  expect(fieldsOf('bios', more)).toMatchObject({ 'option 15 (domain name)': 'lab.example' });
+});
+
+describe('a link that only relays reach', () => {
+  const { router: _none, ...base } = LINK;
+  const row = {
+    ...base,
+    ...{ name: 'row-4', subnet: '10.21.0.0/16', relayed_only: true },
+    pool: { first: '10.21.100.1', last: '10.21.100.9' },
+  };
+
+  it.each([
+    ['its router', { ...row, router: '10.21.0.254' }, '10.21.0.254'],
+    ['a host of the subnet where it has no router', row, '10.21.0.1'],
+  ])('is asked through %s', (_what, link, giaddr) => {
+    expect(explain('bios', { links: [link] }).links[0]?.steps[0]).toMatchObject({
+      asks: 'bios asks by DHCPDISCOVER through a relay',
+      answer: 'DHCPOFFER',
+      fields: expect.arrayContaining([{ field: 'giaddr', value: giaddr }]) as unknown,
+    });
+  });
 });
 
 it('says what is missing for a firmware without a loader', () => {
@@ -143,16 +199,31 @@ it('an installed machine gets the way to its disk', () => {
   expect(explanation.links[0]?.script).toContain('boots: the local disk');
 });
 
-it('knows every client by name and refuses others with the list', () => {
-  for (const name of CLIENT_NAMES) expect(readBootClient(name, '--as-if').name).toBe(name);
+it('knows every client by name, names them in its help and refuses others with the list', () => {
+  const help = JSON.stringify(NETWORK_COMMANDS.find(({ verb }) => verb === 'explain')?.options);
+  for (const name of CLIENT_NAMES) {
+    expect(readBootClient(name, '--as-if').name).toBe(name);
+    expect(help).toContain(name);
+  }
   expect(() => readBootClient('dos', '--as-if')).toThrow(/--as-if must be one of bios, uefi-x64/);
   expect(() => readBootClient('arch=x', '--as-if')).toThrow(/--as-if needs arch as a number/);
   expect(() => readBootClient('colour=7', '--as-if')).toThrow(/knows no "colour"/);
 });
 
 it.each([
-  ['{', 'not JSON'],
-  ['[]', 'schema_version'],
-  ['{"schema_version":1,"mac":"x"}', 'mac must be'],
-  ['{"schema_version":1,"mac":"52:54:00:12:34:56","region_id":"dc1"}', 'links must be'],
-])('refuses the saved file %s', (text, problem) => expect(() => parseInputs(text)).toThrow(problem));
+  ['not JSON', '{'],
+  ['schema_version', '[]'],
+  ['mac must be', '{"schema_version":1,"mac":"x"}'],
+  ['links must be', '{"schema_version":1,"mac":"52:54:00:12:34:56","region_id":"dc1"}'],
+  ['links[0] must be an object', saved({ links: [null] })],
+  ['links[0].boot.base_url is required', saved({ links: [{ ...LINK, boot: {} }] })],
+  ['task.status is required', saved({ task: { task_id: 'x' } })],
+  ['boot.initrd_urls must be a list', saved({ boot: { ...BOOT, initrd_urls: 7 } })],
+])('refuses a saved file: %s', (problem, text) => expect(() => parseInputs(text)).toThrow(problem));
+
+it('takes the MAC of a saved file in any notation', () =>
+  expect(parseInputs(saved({ mac: '5254.0012.3456' })).mac).toBe('52:54:00:12:34:56'));
+
+function saved(change: object): string {
+  return JSON.stringify({ ...INPUTS, ...change });
+}

@@ -57,7 +57,7 @@ function readInterface(name: string): { readonly address: string; readonly mac: 
     const names = Object.keys(all).filter((each) => each !== 'lo');
     throw invalidOption(
       '--interface',
-      `must be an interface of this host that is up and has an address: ${names.join(', ') || 'there is none'}`,
+      `must be an interface of this host that is up, has a link (carrier) and an address: ${names.join(', ') || 'there is none'}`,
     );
   }
   const ipv4 = places.find((place) => place.family === 'IPv4');

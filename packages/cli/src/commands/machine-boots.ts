@@ -1,5 +1,6 @@
 /** `lpmos machine boots`: what a machine asked when it booted, what it was answered and why, boot by boot, and what to look at. */
-import { parseMacAddress } from '@lpmos/core';
+import { isPassing } from '@lpmos/api';
+import { LpmosError, parseMacAddress } from '@lpmos/core';
 import { groupBoots } from '../boot/boot-groups';
 import type { BootGroup } from '../boot/boot-groups';
 import { hintsFor } from '../boot/hints';
@@ -8,7 +9,9 @@ import type { CommandContext, CommandRun } from '../command';
 import type { BootEntry, ControlPlane, MachineBootsDocument } from '../control-plane';
 import { EXIT_DONE } from '../exit-codes';
 import { table } from '../output/table';
-import { printable, say, sayJson } from '../terminal';
+import { pause } from '../pause';
+import { note, printable, say, sayJson } from '../terminal';
+import { invalidOption } from '../usage-error';
 
 type RegionBoots = MachineBootsDocument['regions'][number];
 
@@ -18,6 +21,13 @@ const FOLLOW_MS = 3_000;
 export const run: CommandRun = async ({ context, args, options }) => {
   const mac = parseMacAddress(args[0] ?? '', 'MAC');
   const region = optionText(options, 'region');
+  const follows = options['follow'] === true;
+  if (follows && context.format === 'json') {
+    throw invalidOption(
+      '--follow',
+      'shows lines for people; leave out -o json, or ask again for the document',
+    );
+  }
   const api = await context.connect();
   const read = (): ReturnType<ControlPlane['getMachineBoots']> =>
     api.getMachineBoots(mac, region === undefined ? {} : { regionId: region });
@@ -28,40 +38,50 @@ export const run: CommandRun = async ({ context, args, options }) => {
   }
   for (const each of boots.regions)
     for (const line of regionLines(each, context.nowMs())) say(context.terminal, line);
-  if (options['follow'] === true) await follow(context, boots, read);
+  if (follows) await follow(context, boots, read);
   return EXIT_DONE;
 };
 
-/** Until Ctrl-C: each entry that is new or was repeated, as a line. */
+/** Until Ctrl-C: each entry that is new or was repeated, as a line. A control plane that is away for a moment is no end. */
 async function follow(
   context: CommandContext,
   first: MachineBootsDocument,
   read: () => Promise<MachineBootsDocument>,
 ): Promise<void> {
-  const told = new Set(first.regions.flatMap((each) => each.boots.map((record) => keyOf(each, record))));
+  let told = new Set(entriesOf(first).map(({ key }) => key));
   for (;;) {
     await pause(FOLLOW_MS, context.signal);
     context.signal.throwIfAborted();
-    for (const region of (await read()).regions) {
-      for (const record of region.boots) {
-        const key = keyOf(region, record);
-        if (told.has(key)) continue;
-        told.add(key);
-        say(context.terminal, printable([region.region_id, ...row(record)].join('  ')));
-      }
-    }
+    const document = await unlessAway(context, read);
+    if (document === undefined) continue;
+    const entries = entriesOf(document);
+    for (const { key, line } of entries) if (!told.has(key)) say(context.terminal, line);
+    // What the region has dropped by now need not be remembered either.
+    told = new Set(entries.map(({ key }) => key));
   }
 }
 
-function keyOf(region: RegionBoots, record: BootEntry): string {
-  return [region.region_id, record.first_at, record.request, record.outcome, record.count].join(' ');
+async function unlessAway(
+  context: CommandContext,
+  read: () => Promise<MachineBootsDocument>,
+): Promise<MachineBootsDocument | undefined> {
+  try {
+    return await read();
+  } catch (thrown) {
+    const error = LpmosError.from(thrown);
+    if (!isPassing(error)) throw thrown;
+    note(context.terminal, `lpmos: ${printable(error.message)}; trying again`);
+    return undefined;
+  }
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
+function entriesOf({ regions }: MachineBootsDocument): { readonly key: string; readonly line: string }[] {
+  return regions.flatMap((region) =>
+    region.boots.map((record) => ({
+      key: JSON.stringify([region.region_id, record]),
+      line: printable([region.region_id, ...row(record)].join('  ')),
+    })),
+  );
 }
 
 function regionLines(region: RegionBoots, nowMs: number): string[] {

@@ -2,6 +2,7 @@
  * `lpmos task watch`: every event, and every new connection, makes it look at the task again; events carry no facts here, so nothing
  * hangs on one that was missed or came twice. Words are made by watch-progress.ts; here they are put on the terminal.
  */
+import { isPassing } from '@lpmos/api';
 import { LpmosError } from '@lpmos/core';
 import { requiredText } from '../command';
 import type { CommandContext, CommandRun } from '../command';
@@ -75,8 +76,7 @@ async function look(api: ControlPlane, id: string): Promise<TaskDocument | undef
   try {
     return await api.getTask(id);
   } catch (thrown) {
-    const { code } = LpmosError.from(thrown);
-    if (code === 'unavailable' || code === 'deadline_exceeded' || code === 'rate_limited') return undefined;
+    if (isPassing(LpmosError.from(thrown))) return undefined;
     throw thrown;
   }
 }

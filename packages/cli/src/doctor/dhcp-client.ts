@@ -5,8 +5,9 @@
 import type { MacAddress } from '@lpmos/core';
 import { bootServerQuestion, questions, readAnswer } from './dhcp-check';
 import type { BootServerResult, DhcpAnswer, Question } from './dhcp-check';
+import { pause } from '../pause';
 import { openUdp } from './udp-socket';
-import type { OpenUdp, UdpPeer } from './udp-socket';
+import type { UdpPeer } from './udp-socket';
 
 const SERVER_PORT = 67;
 const CLIENT_PORT = 68;
@@ -82,44 +83,34 @@ export interface AskBootServer {
   readonly deadlineMs: number;
 }
 
+/** A port that cannot be opened here, or a way that does not exist, is silence too. */
 export async function askBootServer(options: AskBootServer): Promise<BootServerResult> {
   const { mac, address, region, xid, deadlineMs } = options;
   const question = bootServerQuestion(mac, xid, address);
   const to = { address: region, port: BOOT_SERVER_PORT };
-  let socket: OpenUdp | undefined;
-  let again: NodeJS.Timeout | undefined;
-  let late: NodeJS.Timeout | undefined;
+  const heard = new AbortController();
+  let result: BootServerResult = { kind: 'silence' };
+  const end = (found: BootServerResult): void => {
+    if (!heard.signal.aborted) result = found;
+    heard.abort();
+  };
+  const socket = await openUdp({
+    bind: [{ address, port: 0 }],
+    connect: to,
+    onDatagram: (bytes, from) => {
+      const answer = readAnswer(bytes, from.address, { mac, xids: new Map([[xid, undefined]]) });
+      if (answer !== undefined) end({ kind: 'answer', answer });
+    },
+    onError: (code) => end({ kind: code === 'ECONNREFUSED' ? 'closed' : 'silence' }),
+  }).catch(() => undefined);
+  if (socket === undefined) return result;
   try {
-    const result = new Promise<BootServerResult>((resolve) => {
-      late = setTimeout(() => resolve({ kind: 'silence' }), deadlineMs);
-      openUdp({
-        bind: [{ address, port: 0 }],
-        connect: to,
-        onDatagram: (bytes, from) => {
-          const answer = readAnswer(bytes, from.address, { mac, xids: new Map([[xid, undefined]]) });
-          if (answer !== undefined) resolve({ kind: 'answer', answer });
-        },
-        onError: (code) => resolve(code === 'ECONNREFUSED' ? { kind: 'closed' } : { kind: 'silence' }),
-      }).then(
-        (opened) => {
-          socket = opened;
-          opened.send(question, to);
-          again = setInterval(() => opened.send(question, to), deadlineMs / ROUNDS);
-        },
-        () => resolve({ kind: 'silence' }),
-      );
-    });
-    return await result;
+    for (let round = 0; round < ROUNDS && !heard.signal.aborted; round += 1) {
+      socket.send(question, to);
+      await pause(deadlineMs / ROUNDS, heard.signal);
+    }
   } finally {
-    clearTimeout(late);
-    clearInterval(again);
-    socket?.close();
+    socket.close();
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
+  return result;
 }

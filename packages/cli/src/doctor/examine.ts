@@ -179,7 +179,7 @@ async function httpPart(
 
 async function healthPart(region: string): Promise<Finding[]> {
   return [
-    healthFinding(await askHttp({ url: `http://${region}:${HEALTH_PORT}/health`, deadlineMs: ASK_MS })),
+    healthFinding(await askHttp({ url: `https://${region}:${HEALTH_PORT}/health`, deadlineMs: ASK_MS })),
   ];
 }
 

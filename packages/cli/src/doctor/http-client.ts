@@ -1,5 +1,9 @@
-/** One HTTP request of the examination: bounded in time and size, never an exception, and no proxy of the environment in between. */
-import { request } from 'node:http';
+/**
+ * One HTTP request of the examination: bounded in time and size, never an exception, and no proxy of the environment in between.
+ * By https any certificate will do: nothing secret is sent, and whether the certificate is good is a finding of its own (http-check.ts).
+ */
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest } from 'node:https';
 import type { HttpResult } from './http-check';
 
 export interface HttpAsk {
@@ -15,9 +19,11 @@ const MOST_BYTES = 64 * 1024;
 export function askHttp({ url, method = 'GET', headers = {}, deadlineMs }: HttpAsk): Promise<HttpResult> {
   return new Promise((resolve) => {
     const fail = (error: Error): void => resolve({ url, failure: failureText(error, deadlineMs) });
+    const request = url.startsWith('https:') ? tlsRequest : plainRequest;
+    const signal = AbortSignal.timeout(deadlineMs);
     const asked = request(
       url,
-      { method, headers: { ...headers }, signal: AbortSignal.timeout(deadlineMs), agent: false },
+      { method, headers: { ...headers }, signal, agent: false, rejectUnauthorized: false },
       (response) => {
         let body = '';
         const done = (): void =>

@@ -35,6 +35,7 @@ export async function openUdp(options: UdpOptions): Promise<OpenUdp> {
   };
   try {
     for (const place of options.bind) opened.push(await bound(place));
+    if (options.connect !== undefined) await connected(opened[0], options.connect);
   } catch (thrown) {
     close();
     throw thrown;
@@ -44,10 +45,11 @@ export async function openUdp(options: UdpOptions): Promise<OpenUdp> {
     socket.on('message', (bytes, from) => options.onDatagram(bytes, from));
     socket.on('error', (error) => options.onError?.('code' in error ? String(error.code) : error.message));
   }
-  if (options.connect !== undefined) await connected(sending, options.connect);
   return {
     close,
     send(bytes, to) {
+      // A late answer may want to say goodbye on a socket that is gone.
+      if (opened.length === 0) return;
       const done = (error: Error | null): void => {
         if (error !== null) options.onError?.('code' in error ? String(error.code) : error.message);
       };

@@ -5,6 +5,7 @@
 import { LpmosError } from '@lpmos/core';
 import type {
   OfferedBoot,
+  OfferedLink,
   RegionCapabilities,
   RegionView,
   TaskRecord,
@@ -174,13 +175,26 @@ function daemonBody({
 }: RegionCapabilities): Pick<RegionBody, 'daemon_version' | 'links' | 'boot'> {
   return {
     daemon_version,
-    ...(links === undefined ? {} : { links: links.map((link) => ({ ...link, boot: bootBody(link.boot) })) }),
+    ...(links === undefined ? {} : { links: links.map(linkBody) }),
     ...(boot === undefined ? {} : { boot: bootBody(boot) }),
   };
 }
 
-function bootBody(boot: OfferedBoot): NonNullable<RegionBody['boot']> {
-  return { ...boot, initrd_urls: [...boot.initrd_urls] };
+function linkBody({ ntp_servers, ...link }: OfferedLink): NonNullable<RegionBody['links']>[number] {
+  return {
+    ...link,
+    dns_servers: [...link.dns_servers],
+    ...(ntp_servers === undefined ? {} : { ntp_servers: [...ntp_servers] }),
+    boot: bootBody(link.boot),
+  };
+}
+
+function bootBody({ grub, ...boot }: OfferedBoot): NonNullable<RegionBody['boot']> {
+  return {
+    ...boot,
+    initrd_urls: [...boot.initrd_urls],
+    ...(grub === undefined ? {} : { grub: { kernel: grub.kernel, initrds: [...grub.initrds] } }),
+  };
 }
 
 function broken(task: TaskRecord, document: string): LpmosError {

@@ -88,35 +88,39 @@ export async function openDeviceSockets(requests: readonly DeviceSocketRequest[]
   return received(helper, requests);
 }
 
+/** Settles once the helper has ended, well or not: while it lives it holds the sockets too, and a port that is given up is not free. */
 function received(helper: ChildProcess, requests: readonly DeviceSocketRequest[]): Promise<Socket[]> {
   const sockets: Socket[] = [];
   let said = '';
+  let problem: LpmosError | undefined;
+  const hasAll = (): boolean => sockets.length === requests.length;
+  const giveUp = (error: LpmosError): void => {
+    problem ??= error;
+    helper.kill('SIGKILL');
+  };
+  helper.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(0, 65_536)));
+  helper.on('message', (_message, socket) => {
+    if (!(socket instanceof Socket)) return;
+    sockets.push(socket);
+    if (hasAll() && helper.connected) helper.disconnect();
+  });
   return new Promise((resolve, reject) => {
-    const giveUp = (error: LpmosError): void => {
-      clearTimeout(deadline);
-      for (const socket of sockets) socket.close();
-      helper.kill('SIGKILL');
-      reject(error);
-    };
     const deadline = setTimeout(
       () => giveUp(failure(requests, `0 ETIMEDOUT no sockets within ${OPEN_WITHIN_MS} ms`)),
       OPEN_WITHIN_MS,
     );
-    helper.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(0, 65_536)));
-    helper.on('message', (_message, socket) => {
-      if (!(socket instanceof Socket)) return;
-      sockets.push(socket);
-      if (sockets.length < requests.length) return;
-      clearTimeout(deadline);
-      helper.disconnect();
-      resolve(sockets);
-    });
     helper.once('error', (error: NodeJS.ErrnoException) =>
       giveUp(failure(requests, `0 ${error.code} perl: ${error.message}`)),
     );
-    helper.once('close', () => {
-      if (sockets.length < requests.length) giveUp(failure(requests, said));
-    });
+    const settle = (): void => {
+      clearTimeout(deadline);
+      if (problem === undefined && hasAll()) return resolve(sockets);
+      for (const socket of sockets.splice(0)) socket.close();
+      reject(problem ?? failure(requests, said));
+    };
+    // Node says `close` only of a channel that the helper closed; what a helper that failed has said is whole only then.
+    helper.once('exit', () => (problem !== undefined || hasAll()) && settle());
+    helper.once('close', settle);
   });
 }
 

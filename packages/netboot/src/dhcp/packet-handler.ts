@@ -4,7 +4,6 @@
  * Nothing thrown leaves the boundary of one packet, no packet is queued (the kernel's buffer is the queue) and replies in flight are bounded.
  * The answer never waits: the region decides from memory, and persisting a lease is the listener's business, behind the answer.
  */
-import type { Clock } from '@lpmos/core';
 import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
 import type { AdmittedRequest } from './admit';
@@ -34,7 +33,8 @@ export interface PacketHandlerOptions {
   /** The links of the daemon, among which a relay may choose; without it this link is alone. */
   readonly group?: LinkGroup;
   readonly decider: BootDecider;
-  readonly clock: Clock;
+  /** Of leases: milliseconds since the epoch on a clock that does not step. */
+  readonly nowMs: () => number;
   readonly emit: BootEventListener;
   readonly onLease?: (lease: Lease) => void;
 }
@@ -48,13 +48,13 @@ export interface PacketHandler {
 /** Replies that the system has not taken yet; more are dropped, and the clients ask again. */
 const MAX_REPLIES_IN_FLIGHT = 1024;
 
-interface Shell extends LinkState, Omit<PacketHandlerOptions, 'state'> {
+interface Shell extends LinkState, Omit<PacketHandlerOptions, 'state' | 'nowMs'> {
   readonly foreign: ForeignServerWatch;
   readonly flight: { replies: number };
 }
 
 export function packetHandler(options: PacketHandlerOptions): PacketHandler {
-  const { clock, emit } = options;
+  const { emit } = options;
   const own = { foreign: createForeignServerWatch(), flight: { replies: 0 } };
   let shell: Shell = { ...options, ...options.state(), ...own };
   const current = (): Shell => {
@@ -66,13 +66,11 @@ export function packetHandler(options: PacketHandlerOptions): PacketHandler {
     plan: () => options.state().plan,
     serve: (arrival, packet) => serve(current(), arrival, packet),
   };
-  // Lease times are epoch times that survive a restart, on a clock that no time server can step.
-  const epochMs = clock.nowMs() - clock.monotonicMs();
   return {
     member,
     onDatagram: (inlet, port, bytes, from) => {
       try {
-        handle(current(), { inlet, port, bytes, from, nowMs: epochMs + clock.monotonicMs() });
+        handle(current(), { inlet, port, bytes, from, nowMs: options.nowMs() });
       } catch (thrown) {
         emit(
           event(from, { request: 'DHCP', outcome: 'failed', reason: `internal fault: ${describe(thrown)}` }),

@@ -98,6 +98,17 @@ describe('createDhcpServer', () => {
     expect(server.leaseOf(MAC)).toBeUndefined();
   });
 
+  it('knows whose an address is although a time server steps the clock', async () => {
+    const { port, server, time } = await started();
+    port.receive(discover());
+    const address = server.leaseOf(MAC)?.address ?? '';
+    port.receive(renew(address));
+    time.wallMs += 365 * 86_400_000;
+    expect([server.knows(address), server.holderOf(address)]).toEqual([true, MAC]);
+    time.monotonicMs += 2 * 3_600_000;
+    expect([server.knows(address), server.holderOf(address)]).toEqual([false, undefined]);
+  });
+
   it('goes on with the leases of an earlier run, in time that no clock step moves', async () => {
     const lease: Lease = {
       mac: OTHER_MAC,

@@ -9,7 +9,7 @@ import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
 import type { DatagramPort, Endpoint, Inlet } from './datagram-port';
 import { isHostOf, readIpv4 } from './ipv4';
-import { isKnownPeer } from './known-peer';
+import { holderAt, isKnownPeer } from './known-peer';
 import type { Lease } from './lease-table';
 import { LeaseTable } from './lease-table';
 import type { DhcpLink, LinkPlan } from './link';
@@ -57,7 +57,7 @@ export interface DhcpServer {
   /** Every record, expired ones included. */
   leases(): readonly Lease[];
   leaseOf(mac: MacAddress): Lease | undefined;
-  /** Who holds an address now, for services whose requests name no machine. */
+  /** Who holds an address now, for services whose requests name no machine; see known-peer.ts. */
   holderOf(address: string): MacAddress | undefined;
   /** Whether a peer is a machine of this link, to which other boot servers may answer; see known-peer.ts. */
   knows(address: string): boolean;
@@ -68,8 +68,11 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const emit = guarded(options.onEvent);
   let state = linkState(checkedLink(options), options.initialLeases ?? [], emit);
   const { decider, clock, onLease, group } = options;
+  // Lease times are epoch times that survive a restart, on a clock that no time server can step.
+  const epochMs = clock.nowMs() - clock.monotonicMs();
+  const nowMs = (): number => epochMs + clock.monotonicMs();
   const handler = packetHandler({
-    ...{ state: () => state, decider, clock, emit },
+    ...{ state: () => state, decider, nowMs, emit },
     ...(group === undefined ? {} : { group }),
     ...(onLease === undefined ? {} : { onLease }),
   });
@@ -82,12 +85,8 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     },
     leases: () => state.table.all(),
     leaseOf: (mac) => state.table.ofMac(mac),
-    holderOf: (address) => {
-      const number = readIpv4(address);
-      const lease = number === undefined ? undefined : state.table.ofAddress(number);
-      return lease?.state === 'offered' || lease?.state === 'bound' ? lease.mac : undefined;
-    },
-    knows: (address) => isKnownPeer({ ...state, nowMs: clock.nowMs() }, address),
+    holderOf: (address) => holderAt({ ...state, nowMs: nowMs() }, address),
+    knows: (address) => isKnownPeer({ ...state, nowMs: nowMs() }, address),
   };
 }
 

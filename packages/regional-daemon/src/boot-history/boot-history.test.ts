@@ -192,3 +192,21 @@ it.each([
   ['fd00::1', 'fd00::1'],
   ['-', '-'],
 ])('the address in %s is %s', (peer, address) => expect(addressOf(peer)).toBe(address));
+
+it('writes down once in a day that an installed host still renews, and every other event at once', () => {
+  const { clock, of } = history();
+  const renewal = discover({ stage: 'os', request: 'DHCPREQUEST', reason: 'DHCPACK 10.77.0.5' });
+  const news = (): number => of.takeChanged({ machines: 8, strangers: 8 }).length;
+  of.hear(renewal);
+  expect(news()).toBe(1);
+  for (let hour = 1; hour < 24; hour += 1) {
+    clock.advance(3_600_000);
+    of.hear(renewal);
+    expect([hour, news()]).toEqual([hour, 0]);
+  }
+  clock.advance(3_600_000);
+  of.hear(renewal);
+  expect([news(), of.of(EXAMPLE_MAC)?.records[0]?.count]).toEqual([1, 25]);
+  of.hear(discover());
+  expect(news()).toBe(1);
+});

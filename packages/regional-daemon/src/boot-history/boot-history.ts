@@ -68,14 +68,14 @@ export function createBootHistory(options: BootHistoryOptions): BootHistory {
   const seenAt = new Map<string, MacAddress>();
 
   const find = (mac: MacAddress): Entry | undefined => machines.get(mac) ?? strangers.get(mac);
-  const keep = (mac: MacAddress, entry: Entry): void => {
+  const keep = (mac: MacAddress, entry: Entry, isNews: boolean): void => {
     strangers.delete(mac);
     const ring = entry.known
       ? { map: machines, most: limits.machines, news: changed }
       : { map: strangers, most: limits.strangers, news: changedStrangers };
     refresh(ring, mac, entry);
-    ring.news.add(mac);
-    if (entry.known) changedStrangers.delete(mac);
+    if (isNews) ring.news.add(mac);
+    if (entry.known && changedStrangers.delete(mac)) changed.add(mac);
   };
   const machineOf = (event: BootEvent): MacAddress | undefined => {
     if (event.mac !== undefined) return event.mac;
@@ -90,8 +90,7 @@ export function createBootHistory(options: BootHistoryOptions): BootHistory {
       if (showsAddress(event)) refresh({ map: seenAt, most: MOST_ADDRESSES }, addressOf(event.peer), mac);
       const entry = find(mac) ?? { log: emptyLog(), known: false, unread: true, earlier: [] };
       entry.known = isKnown(event, entry.known);
-      addEvent(entry.log, event, options.clock.nowMs());
-      keep(mac, entry);
+      keep(mac, entry, addEvent(entry.log, event, options.clock.nowMs()));
     },
     of(mac) {
       const entry = find(mac);

@@ -13,6 +13,8 @@ export const MOST_RECORDS = 40;
 const SAME_BOOT_MS = 90_000;
 /** Retries alternate (DISCOVER of firmware, of iPXE, a script that waits): how far back the same request is looked for. */
 const LOOK_BACK = 8;
+/** Ten thousand hosts that renew twice in an hour would otherwise fill the store with the same lines. */
+const RENEWAL_NEWS_MS = 24 * 3_600_000;
 const LONGEST_REQUEST = 120;
 const LONGEST_REASON = 300;
 
@@ -24,6 +26,8 @@ interface Line {
   readonly sameness: string;
   readonly firstMs: number;
   lastMs: number;
+  /** When it last was worth writing down. */
+  toldMs: number;
   count: number;
   reason: string;
   bytes: number | undefined;
@@ -39,7 +43,8 @@ export function emptyLog(): MachineLog {
   return { lines: [], dropped: 0 };
 }
 
-export function addEvent(log: MachineLog, event: BootEvent, nowMs: number): void {
+/** @returns whether the list has news worth writing down: a host that renews its lease is none, but once in a day. */
+export function addEvent(log: MachineLog, event: BootEvent, nowMs: number): boolean {
   const request = withoutQuery(event.request).slice(0, LONGEST_REQUEST);
   const reason = event.reason.slice(0, LONGEST_REASON);
   const sameness = samenessOf(event, request, reason);
@@ -50,7 +55,9 @@ export function addEvent(log: MachineLog, event: BootEvent, nowMs: number): void
     same.reason = reason;
     same.bytes = event.bytes;
     same.peer = addressOf(event.peer);
-    return;
+    if (event.stage === 'os' && nowMs - same.toldMs < RENEWAL_NEWS_MS) return false;
+    same.toldMs = nowMs;
+    return true;
   }
   log.lines.push({
     event: {
@@ -63,6 +70,7 @@ export function addEvent(log: MachineLog, event: BootEvent, nowMs: number): void
     sameness,
     firstMs: nowMs,
     lastMs: nowMs,
+    toldMs: nowMs,
     count: 1,
     reason,
     bytes: event.bytes,
@@ -72,6 +80,7 @@ export function addEvent(log: MachineLog, event: BootEvent, nowMs: number): void
     log.lines.shift();
     log.dropped += 1;
   }
+  return true;
 }
 
 /** An installed system renews for months: its requests join however far apart they are. */

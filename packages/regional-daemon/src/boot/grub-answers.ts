@@ -10,14 +10,14 @@ import type { BootDecider, FileFinder, FoundFile } from '@lpmos/netboot';
 import { AGENT_RETRY, agentKernelArguments } from './agent-boot';
 import type { AgentBootOptions } from './agent-boot';
 import { AGENT_FOLDER, INITRAMFS_FILE, KERNEL_FILE, SITE_FILE } from './boot-files';
+import type { GrubTransfer } from './grub-files';
 import type { SharedFiles } from './shared-files';
 
 export interface GrubAnswersOptions extends AgentBootOptions {
   readonly decider: BootDecider;
   /** The agent's files; one for all addresses that the region answers on. */
   readonly agentFiles: SharedFiles;
-  /** How kernel and initramfs travel: by TFTP, or by HTTP where the site's GRUB can. */
-  readonly transfer: 'tftp' | 'http';
+  readonly transfer: GrubTransfer;
   /** `http://10.77.0.1`, without a slash at the end. */
   readonly baseUrl: () => string;
   /** Whose lease an address is; undefined where another server leases, and then anybody may ask for any machine. */
@@ -85,22 +85,33 @@ function machineScript(options: GrubAnswersOptions, mac: MacAddress, address: st
     activeDownloads: options.activeDownloads(),
     busyDownloads: BUSY_DOWNLOADS,
   });
-  const place = agentPlace(options);
   const script = grubMachineScript(decision, {
     ...{ machine: mac, region: options.regionId, jitter: Math.random() },
     agent: {
-      kernel: `${place}/${KERNEL_FILE}`,
-      initrds: [`${place}/${INITRAMFS_FILE}`, `${place}/${SITE_FILE}`],
+      ...grubAgentFiles({ transfer: options.transfer, baseUrl: options.baseUrl() }),
       kernelArguments: agentKernelArguments(options, { mac, decision }),
     },
   });
   return { bytes: bytesOf(renderGrubScript(script)), about: { mac, decision } };
 }
 
-/** A name without a device is on the server that GRUB came from. */
-function agentPlace({ transfer, baseUrl }: GrubAnswersOptions): string {
-  if (transfer === 'tftp') return `/${AGENT_FOLDER}`;
-  return `(http,${new URL(baseUrl()).host})/boot/assets/${AGENT_FOLDER}`;
+/** The agent's files as a script names them. A name without a device is on the server that GRUB came from. */
+export function grubAgentFiles({
+  transfer,
+  baseUrl,
+}: {
+  readonly transfer: GrubTransfer;
+  readonly baseUrl: string;
+}): {
+  readonly kernel: string;
+  readonly initrds: readonly string[];
+} {
+  const place =
+    transfer === 'tftp' ? `/${AGENT_FOLDER}` : `(http,${new URL(baseUrl).host})/boot/assets/${AGENT_FOLDER}`;
+  return {
+    kernel: `${place}/${KERNEL_FILE}`,
+    initrds: [`${place}/${INITRAMFS_FILE}`, `${place}/${SITE_FILE}`],
+  };
 }
 
 /**

@@ -5,7 +5,7 @@ import { createFileTable, createMemoryAssets } from '@lpmos/netboot';
 import { efiProgram, temporaryFolder } from '../testing/region-fixtures';
 import { GRUB_NAME, readGrubFiles, SHIM_NAME } from './grub-files';
 import type { UefiChain } from './grub-files';
-import { proxyProblems, withGrubChain } from './grub-loaders';
+import { proxyNotices, withGrubChain } from './grub-loaders';
 import type { Loaders, OfferedLoaders } from './loaders';
 
 const folder = temporaryFolder();
@@ -94,10 +94,10 @@ describe('the loaders with the chain', () => {
       serviceAddress: '10.77.0.1',
     });
     const links = [link('a', 'proxy'), link('b', 'server', 'grub'), link('c', 'proxy', 'grub')];
-    expect(proxyProblems(links, 'ipxe')).toEqual([
+    expect(proxyNotices(links, 'ipxe')).toEqual([
       expect.stringMatching(/^link c: .* must name 10\.77\.0\.1 as next server/),
     ]);
-    expect(proxyProblems(links, 'grub')).toHaveLength(2);
+    expect(proxyNotices(links, 'grub')).toHaveLength(2);
   });
 
   it('offer HTTP boot only with a GRUB that can go on by HTTP', () => {

@@ -18,11 +18,13 @@ export const SHIM_NAME = 'shimx64.efi';
 /** shim asks for this very name beside its own. */
 export const GRUB_NAME = 'grubx64.efi';
 
+/** How kernel and initramfs travel: by TFTP, or by HTTP where the site's GRUB can. */
+export type GrubTransfer = 'tftp' | 'http';
+
 export interface GrubFiles {
   readonly shim: Uint8Array;
   readonly grub: Uint8Array;
-  /** How kernel and initramfs travel. */
-  readonly transfer: 'tftp' | 'http';
+  readonly transfer: GrubTransfer;
 }
 
 /** What the scripts of netboot's grub folder use, by the module that has the command. */

@@ -48,9 +48,9 @@ interface ChosenChain {
 
 /**
  * GRUB knows the server that leases and nothing of a proxy: it asks for its menu where the lease says. Measured with EDK2, GRUB 2.06 and dnsmasq.
- * @returns what the owner of that server has to set, by link; in words for the health page
+ * @returns what the owner of that server has to set, by link, in words for the health page; whether it is set cannot be seen from here
  */
-export function proxyProblems(links: readonly ChosenChain[], regionChain: UefiChain): string[] {
+export function proxyNotices(links: readonly ChosenChain[], regionChain: UefiChain): string[] {
   return links
     .filter(({ settings }) => settings.mode === 'proxy' && (settings.uefi_chain ?? regionChain) === 'grub')
     .map(

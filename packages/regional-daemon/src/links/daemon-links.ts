@@ -47,9 +47,16 @@ export function agentAddresses(links: readonly DaemonLink[], serviceAddress: str
   return distinct([serviceAddress, ...links.map((link) => link.serviceAddress)]);
 }
 
-/** Our address as the owner of an address sees it: that of its link, or the daemon's own. */
+/** Our address as the owner of an address sees it: that of its link, or the one for all others. */
 export function addressFor(links: readonly DaemonLink[], serviceAddress: string, peer: string): string {
-  return links.find((link) => isOn(link.settings.subnet, peer))?.serviceAddress ?? serviceAddress;
+  const home = links.find((link) => isOn(link.settings.subnet, peer));
+  return home?.serviceAddress ?? generalAddress(links, serviceAddress);
+}
+
+/** Where everything is served, for whoever is on no link: the daemon's own address, unless HTTP boot listens on those of links alone. */
+export function generalAddress(links: readonly DaemonLink[], serviceAddress: string): string {
+  const served = httpAddresses(links, serviceAddress);
+  return served.includes(serviceAddress) ? serviceAddress : (served[0] ?? serviceAddress);
 }
 
 /** Whether an IPv4 address is of a subnet; false for what is neither. */

@@ -48,6 +48,21 @@ describe('a reload', () => {
     expect(links?.[0]?.settings).toEqual(read(A)[0]);
   });
 
+  it('waits as a whole where the live half makes no sense without the rest', () => {
+    const now = { ...A, subnet: '10.9.0.0/24', pool: { first: '10.9.0.5', last: '10.9.0.9' } };
+    const moved = { ...now, service_address: '10.9.0.1', lease_seconds: 60 };
+    expect(plan([A, B], [moved, { ...B, router: '10.2.0.254' }])).toEqual({
+      changed: [],
+      needRestart: [
+        'dhcp_links[0].subnet',
+        'dhcp_links[0].service_address',
+        'dhcp_links[0].lease_seconds',
+        'dhcp_links[0].pool',
+        'dhcp_links[1].router',
+      ],
+    });
+  });
+
   it('does the live half at once, and names the rest', () => {
     const now = { ...A, subnet: '10.1.0.0/25', lease_seconds: 60 };
     const { links, changed, needRestart } = plan([A, B], [now, B], { http_port: 8080 });

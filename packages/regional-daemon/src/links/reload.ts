@@ -1,8 +1,10 @@
 /**
  * What a new configuration changes in a running daemon: which settings of which links change live, and which wait for a restart. Pure.
- * Live is what no socket, no file and no other service hangs on. A change of both kinds takes its live half at once.
+ * Live is what no socket, no file and no other service hangs on. A change of both kinds takes its live half at once, where that half makes
+ * sense without the rest.
  */
 import type { LinkSettings } from '../boot/link-settings';
+import { checkLinkSettings } from './check-links';
 import type { DaemonLink } from './daemon-links';
 import { daemonLinks } from './daemon-links';
 import { socketsOf } from './sockets';
@@ -52,7 +54,10 @@ export function planReload(input: ReloadInput): ReloadPlan {
     return withFields(link.settings, next, live);
   });
   if (changed.length === 0) return { changed, needRestart };
-  return { links: daemonLinks(merged, serviceAddress), changed, needRestart };
+  const served = daemonLinks(merged, serviceAddress);
+  // The file is right as a whole and half of it need not be: a pool of the subnet that comes with the restart.
+  if (checkLinkSettings(served).length > 0) return { changed: [], needRestart: [...needRestart, ...changed] };
+  return { links: served, changed, needRestart };
 }
 
 function isLive(field: string, link: DaemonLink, next: LinkSettings): boolean {

@@ -78,7 +78,10 @@ describe('the addresses that are served', () => {
     const told = ['10.5.0.7', '10.3.0.7', '192.0.2.1', 'nonsense'].map((peer) =>
       addressFor(links, '10.9.0.1', peer),
     );
-    expect(told).toEqual(['10.5.0.1', '10.1.0.1', '10.9.0.1', '10.9.0.1']);
+    // 10.9.0.1 has agents and no HTTP boot: who is on no link is told an address that has both.
+    expect(told).toEqual(['10.5.0.1', '10.1.0.1', '10.1.0.1', '10.1.0.1']);
+    expect(addressFor(links, '10.5.0.1', '192.0.2.1')).toBe('10.5.0.1');
+    expect(addressFor([], '10.9.0.1', '192.0.2.1')).toBe('10.9.0.1');
   });
 });
 
