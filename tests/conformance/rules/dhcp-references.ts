@@ -32,7 +32,10 @@ export const DHCP_REFERENCE_ROWS: Readonly<
   D12: { dnsmasq: 'a declined address is offered again when it is wished for', kea: 'keeps' },
   D13: { dnsmasq: 'it answers an INFORM at the port that it came from', kea: 'keeps' },
   D14: { dnsmasq: MORE_THAN_ASKED, kea: OTHER_ORDER },
-  D15: { dnsmasq: 'of two options that do not both fit it keeps the later one and drops the name servers', kea: NO_ROOM_LIMIT },
+  D15: {
+    dnsmasq: 'of two options that do not both fit it keeps the later one and drops the name servers',
+    kea: NO_ROOM_LIMIT,
+  },
   D16: {
     dnsmasq: 'it does not send option 61 back',
     kea: 'it does not read options in sname and file',

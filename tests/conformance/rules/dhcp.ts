@@ -199,7 +199,8 @@ const PXE: readonly ConformanceRule[] = [
     'RFC 2132 sections 9.4 and 9.5; some ROMs read only one of them',
   ),
   row('P6', 'file ends in NUL, option 67 does not', 'RFC 2132 section 9.5', {
-    remark: 'ROMs of BIOS read past option 67 (netboot.xyz#1198), so theirs ends in a NUL, as dnsmasq sends it to all.',
+    remark:
+      'ROMs of BIOS read past option 67 (netboot.xyz#1198), so theirs ends in a NUL, as dnsmasq sends it to all.',
   }),
   row('P7', 'A name over 127 characters stands in option 67 alone, whole', 'RFC 2132 section 9.5'),
   row('P8', 'An option 97 of any form comes back as it is and identifies nobody', 'RFC 4578 section 2.3'),
