@@ -53,7 +53,7 @@ export interface BootServices {
   /** TFTP and HTTP. @returns the bound ports */
   start(): Promise<{ readonly tftp: number; readonly http: number }>;
   /** DHCP; safe to call again. @returns the bound port, or undefined when DHCP is off */
-  startDhcp(): Promise<number | undefined>;
+  startDhcp(stoodBy: boolean): Promise<number | undefined>;
   stop(): Promise<void>;
   states(): Readonly<Record<'dhcp' | 'tftp' | 'http', ServiceState>>;
   /** Bound so far; DHCP is absent while it is off or not yet led. */
@@ -92,8 +92,8 @@ export function createBootServices(options: BootServicesOptions): BootServices {
   });
   const servers = serversOf(options, () => links, dhcp);
   let dhcpPort: Promise<number> | undefined;
-  const openDhcp = async (service: DhcpService): Promise<number> => {
-    const port = await service.start();
+  const openDhcp = async (service: DhcpService, stoodBy: boolean): Promise<number> => {
+    const port = await service.start(stoodBy);
     states.dhcp = 'running';
     ports = { ...ports, dhcp: port };
     return port;
@@ -110,9 +110,9 @@ export function createBootServices(options: BootServicesOptions): BootServices {
       states.http = 'running';
       return ports;
     },
-    async startDhcp() {
+    async startDhcp(stoodBy) {
       if (dhcp === undefined) return undefined;
-      dhcpPort ??= openDhcp(dhcp);
+      dhcpPort ??= openDhcp(dhcp, stoodBy);
       return dhcpPort;
     },
     async stop() {

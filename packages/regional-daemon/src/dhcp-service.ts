@@ -41,8 +41,11 @@ export interface DhcpServiceOptions {
 }
 
 export interface DhcpService {
-  /** @returns the bound port of the first link */
-  start(): Promise<number>;
+  /**
+   * @param stoodBy whether another daemon served the links until now
+   * @returns the bound port of the first link
+   */
+  start(stoodBy?: boolean): Promise<number>;
   /** Whether a peer is a machine of a link; nobody is before the start. */
   knows(address: string): boolean;
   /** Who holds an address of a link. */
@@ -70,9 +73,9 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
     await Promise.all(ending.map(({ journal }) => journal.close()));
   };
   return {
-    async start() {
+    async start(stoodBy = false) {
       const opened = links;
-      const ports = await openLinkPorts(opened, options.passed);
+      const ports = await openLinkPorts(opened, { passed: options.passed, stoodBy });
       let first: number | undefined;
       try {
         for (const [index, link] of opened.entries()) {

@@ -143,9 +143,9 @@ function regionLeadership({ leadership, bootServices, gateway, logger }: RegionP
       const serve = async (): Promise<void> => {
         // Not before: a daemon that is merely cut off from etcd may have a leading sister that answers the same clients.
         while (!signal.aborted && leadership.state !== 'leading') await sleep(STATE_POLL_MS, signal);
-        if (!signal.aborted) await bootServices.startDhcp();
+        if (!signal.aborted) await bootServices.startDhcp(true);
       };
-      if (leadership.state === 'leading') await bootServices.startDhcp();
+      if (leadership.state === 'leading') await bootServices.startDhcp(false);
       const serving = serve();
       const ports = { ...bootServices.ports(), ...gateway.ports() };
       logger.info({ ports, leadership: leadership.state }, 'serving');

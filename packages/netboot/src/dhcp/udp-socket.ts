@@ -16,6 +16,8 @@ export interface UdpSocketOptions {
   readonly port: number;
   /** An open UDP socket, bound to the port and to the link's device. */
   readonly fd?: number;
+  /** What waits in an inherited socket is thrown away: it was sent to a daemon that stood by, and others have answered it. */
+  readonly discardQueued?: boolean;
   /** Hears unicasts to the server address and no broadcast: what relays and renewing clients send. Shares its port with sockets on devices. */
   readonly unicastOnly?: boolean;
 }
@@ -110,7 +112,27 @@ async function openInherited(options: UdpSocketOptions, fd: number, opened: Sock
   const socket = udpSocket(opened);
   const { port } = await bound(socket, { fd });
   socket.setBroadcast(true);
-  return portOver([socket], socket, { address: options.serverAddress, port });
+  const opening = portOver([socket], socket, { address: options.serverAddress, port });
+  // Nobody listens yet, so what comes in now goes nowhere.
+  if (options.discardQueued === true) await untilQuiet(socket);
+  return opening;
+}
+
+/** Node reads what is queued in one go after the other: a pause in it means that the queue is empty. */
+const QUIET_MS = 20;
+/** On a link that is never quiet nothing older is left after this. */
+const DISCARD_AT_MOST_MS = 1000;
+
+async function untilQuiet(socket: Socket): Promise<void> {
+  let isQuiet = false;
+  const hear = (): void => void (isQuiet = false);
+  socket.on('message', hear);
+  const end = performance.now() + DISCARD_AT_MOST_MS;
+  while (!isQuiet && performance.now() < end) {
+    isQuiet = true;
+    await new Promise((wake) => setTimeout(wake, QUIET_MS));
+  }
+  socket.off('message', hear);
 }
 
 /** The pair shares its port (SO_REUSEADDR), which would hide another DHCP server on this host: ask once without sharing. */

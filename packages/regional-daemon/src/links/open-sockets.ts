@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'node:dgram';
 import { openDeviceSockets, openUdpListener, openUdpSocket, portOverSockets } from '@lpmos/netboot';
-import type { DeviceSocketRequest, OpenPort } from '@lpmos/netboot';
+import type { DeviceSocketRequest, OpenPort, UdpSocketOptions } from '@lpmos/netboot';
 import type { DaemonLink } from './daemon-links';
 import type { LinkSocket, PassedSocket, SocketPurpose } from './sockets';
 import { passedFor, socketsOf } from './sockets';
@@ -23,10 +23,16 @@ export function deviceRequest(socket: LinkSocket, device: string): readonly Devi
   return alone ? [receiving, { ...receiving, address: socket.address }] : [receiving];
 }
 
+export interface OpenLinkPortsOptions {
+  readonly passed: readonly PassedSocket[];
+  /** This daemon stood by while the service manager's sockets filled: what waits in them is not for it any more. */
+  readonly stoodBy: boolean;
+}
+
 /** @throws LpmosError `unavailable` with every socket that cannot be had; what was opened is closed then */
 export async function openLinkPorts(
   links: readonly DaemonLink[],
-  passed: readonly PassedSocket[],
+  { passed, stoodBy }: OpenLinkPortsOptions,
 ): Promise<LinkPorts> {
   const sockets = socketsOf(links);
   const bound = sockets.filter(
@@ -41,7 +47,9 @@ export async function openLinkPorts(
   }
   const ports = new Map<DaemonLink, Partial<Record<SocketPurpose, OpenPort>>>();
   for (const socket of sockets) {
-    const opener = openerOf(socket, passedFor(socket, passed), ofSocket.get(socket));
+    const given = passedFor(socket, passed);
+    const inherited = given === undefined ? {} : { fd: given.fd, discardQueued: stoodBy };
+    const opener = openerOf(socket, inherited, ofSocket.get(socket));
     ports.set(socket.link, { ...ports.get(socket.link), [socket.purpose]: opener });
   }
   return { of: (link) => ports.get(link) ?? {}, closeAll: () => opened.forEach(closeQuietly) };
@@ -57,7 +65,7 @@ function closeQuietly(socket: Socket): void {
 
 function openerOf(
   socket: LinkSocket,
-  passed: PassedSocket | undefined,
+  inherited: Pick<UdpSocketOptions, 'fd' | 'discardQueued'>,
   opened: readonly Socket[] | undefined,
 ): OpenPort {
   const { address: serverAddress, port, purpose, unicastOnly } = socket;
@@ -66,8 +74,7 @@ function openerOf(
     return async () =>
       portOverSockets({ serverAddress, receiving, ...(sending === undefined ? {} : { sending }) });
   }
-  const fd = passed === undefined ? {} : { fd: passed.fd };
   return purpose === 'client-port'
-    ? openUdpListener({ port, ...fd })
-    : openUdpSocket({ serverAddress, port, unicastOnly, ...fd });
+    ? openUdpListener({ port, ...inherited })
+    : openUdpSocket({ serverAddress, port, unicastOnly, ...inherited });
 }
