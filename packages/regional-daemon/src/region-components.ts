@@ -56,7 +56,7 @@ export function regionComponents(parts: RegionParts): readonly Component[] {
 function storeConnection({ kv, usedTickets }: RegionParts): Component {
   return running('store connection', async (signal) => {
     await whenAborted(signal);
-    usedTickets.close();
+    await usedTickets.close();
     kv.close();
   });
 }

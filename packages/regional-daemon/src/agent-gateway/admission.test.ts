@@ -26,31 +26,31 @@ const GOOD: AdmissionRequest = {
 function ask(
   changes: Partial<AdmissionRequest>,
   region: { task?: TaskRecord; ready?: boolean; usedTickets?: UsedTickets } = {},
-): Admission {
+): Promise<Admission> {
   const uses = new Map<string, string>();
   const usedTickets: UsedTickets = region.usedTickets ?? {
-    claim: ({ nonce }, agent) =>
+    claim: async ({ nonce }, agent) =>
       uses.has(nonce) ? uses.get(nonce) === agent : (uses.set(nonce, agent), true),
-    close: () => undefined,
+    close: async () => undefined,
   };
   const cache = cacheOf([region.task ?? exampleTask({ status: 'booting' })], region.ready ?? true);
   return admit({ cache, secrets: SECRETS, usedTickets, clock: testClock() }, { ...GOOD, ...changes });
 }
 
-const taken: UsedTickets = { claim: () => false, close: () => undefined };
+const taken: UsedTickets = { claim: async () => false, close: async () => undefined };
 const never: UsedTickets = {
-  claim: () => {
+  claim: async () => {
     throw new Error('a refused agent must not use up the ticket');
   },
-  close: () => undefined,
+  close: async () => undefined,
 };
 
 describe('admission', () => {
-  it('lets the machine of the ticket in, and tells it how to come back', () => {
-    const admission = ask({});
+  it('lets the machine of the ticket in, and tells it how to come back', async () => {
+    const admission = await ask({});
     expect(admission).toMatchObject({ sessionId: SESSION });
     expect(admission).toHaveProperty('sessionToken', sessionToken(SECRETS, EXAMPLE_TASK_ID, SESSION));
-    expect(ask({ macAddress: '00-1A-2B-3C-4D-5E' })).toHaveProperty('sessionId');
+    expect(await ask({ macAddress: '00-1A-2B-3C-4D-5E' })).toHaveProperty('sessionId');
   });
 
   const strange = regionSecrets(new Uint8Array(32).fill(9));
@@ -82,35 +82,35 @@ describe('admission', () => {
     ],
     ['a foreign session', { proof: { sessionToken: 'x' } }, 'unauthenticated', /not valid/],
     ['a ticket as session token', { proof: { sessionToken: TICKET } }, 'unauthenticated', /not valid/],
-  ])('refuses %s and leaves the ticket unused', (_who, changes, code, words) => {
-    const admission = ask(changes, { usedTickets: never });
+  ])('refuses %s and leaves the ticket unused', async (_who, changes, code, words) => {
+    const admission = await ask(changes, { usedTickets: never });
     expect(admission).toMatchObject({ code });
     expect('problem' in admission ? admission.problem : '').toMatch(words);
   });
 
-  it('refuses a ticket that another agent used', () => {
-    expect(ask({}, { usedTickets: taken })).toMatchObject({ code: 'unauthenticated' });
+  it('refuses a ticket that another agent used', async () => {
+    expect(await ask({}, { usedTickets: taken })).toMatchObject({ code: 'unauthenticated' });
   });
 
-  it('cannot know before the region has read its tasks', () => {
-    expect(ask({}, { ready: false, usedTickets: never })).toMatchObject({ code: 'unavailable' });
+  it('cannot know before the region has read its tasks', async () => {
+    expect(await ask({}, { ready: false, usedTickets: never })).toMatchObject({ code: 'unavailable' });
   });
 
-  it('lets a session come back without its ticket', () => {
+  it('lets a session come back without its ticket', async () => {
     const proof = { sessionToken: sessionToken(SECRETS, EXAMPLE_TASK_ID, SESSION) };
-    expect(ask({ proof }, { usedTickets: never })).toMatchObject({ sessionId: SESSION });
+    expect(await ask({ proof }, { usedTickets: never })).toMatchObject({ sessionId: SESSION });
   });
 
   it.each(['completed', 'failed', 'rejected', 'cancelled'] as const)(
     'opens nothing new for a task that is %s, but tells its own session',
-    (status) => {
+    async (status) => {
       const run = { ...firstRun(EXAMPLE_NOW_MS), session_id: SESSION };
       const own = exampleTask({ status, run });
       const other = exampleTask({ status, run: { ...run, session_id: 'f'.repeat(32) } });
       const token = { sessionToken: sessionToken(SECRETS, EXAMPLE_TASK_ID, SESSION) };
       for (const proof of [GOOD.proof, token]) {
-        expect(ask({ proof }, { task: own })).toMatchObject({ sessionId: SESSION });
-        expect(ask({ proof }, { task: other, usedTickets: never })).toMatchObject({
+        expect(await ask({ proof }, { task: own })).toMatchObject({ sessionId: SESSION });
+        expect(await ask({ proof }, { task: other, usedTickets: never })).toMatchObject({
           code: 'not_allowed_in_state',
         });
       }

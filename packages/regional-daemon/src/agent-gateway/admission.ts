@@ -30,7 +30,8 @@ export type Admission =
 /** Hex of an agent process; long enough that two machines never share one. */
 const AGENT_NONCE = /^[0-9a-f]{16,64}$/;
 
-export function admit(options: AdmissionOptions, request: AdmissionRequest): Admission {
+/** @throws Error when the use of a ticket cannot be written down; nobody is let in then. */
+export async function admit(options: AdmissionOptions, request: AdmissionRequest): Promise<Admission> {
   const { taskId } = request;
   if (!isTaskId(taskId)) return refuse('invalid_argument', 'task_id is no task id');
   if (!AGENT_NONCE.test(request.nonce))
@@ -48,17 +49,17 @@ export function admit(options: AdmissionOptions, request: AdmissionRequest): Adm
     : bySession(options, task, proof.sessionToken);
 }
 
-function byTicket(
+async function byTicket(
   options: AdmissionOptions,
   task: TaskRecord,
   shown: { readonly ticket: string; readonly nonce: string },
-): Admission {
+): Promise<Admission> {
   const ticket = readTicket(options.secrets, shown.ticket, options.clock.nowMs());
   if ('problem' in ticket) return refuse('unauthenticated', ticket.problem);
   if (ticket.taskId !== task.metadata.id) return refuse('unauthenticated', 'the ticket is for another task');
   const sessionId = sessionIdOf(options.secrets, ticket, shown.nonce);
   if (isOver(task, sessionId)) return refuse('not_allowed_in_state', overText(task));
-  if (!options.usedTickets.claim(ticket, shown.nonce)) {
+  if (!(await options.usedTickets.claim(ticket, shown.nonce))) {
     return refuse('unauthenticated', 'the ticket was used before by another agent; boot the machine again');
   }
   return admitted(options, task, sessionId);

@@ -112,8 +112,10 @@ function peerAddress(stream: Stream): string {
 function serveSession(options: GrpcServiceOptions, stream: Stream): void {
   let speaker: Speaker | undefined;
   let link: AgentLink | undefined;
+  let isGone = false;
   const helloTimer = setTimeout(() => end(stream, 'deadline_exceeded', 'no hello came'), HELLO_DEADLINE_MS);
   const leave = (): void => {
+    isGone = true;
     clearTimeout(helloTimer);
     if (speaker !== undefined && link !== undefined) options.agents.detach(speaker.taskId, link);
   };
@@ -132,19 +134,36 @@ function serveSession(options: GrpcServiceOptions, stream: Stream): void {
     clearTimeout(helloTimer);
     if (request.message?.$case !== 'hello')
       return end(stream, 'invalid_argument', 'the first message must be hello');
-    link = linkOf(options, stream);
-    speaker = welcome(options, stream, request.message.value, link);
+    const own = linkOf(options, stream);
+    // What the agent says next waits until it is known who speaks.
+    stream.pause();
+    welcome(options, { stream, link: own, isGone: () => isGone }, request.message.value).then(
+      (welcomed) => {
+        speaker = welcomed;
+        link = welcomed === undefined ? undefined : own;
+        stream.resume();
+      },
+      (thrown: unknown) => {
+        const { code, message } = LpmosError.from(thrown);
+        end(stream, code, message);
+      },
+    );
   });
 }
 
-function welcome(
+interface Caller {
+  readonly stream: Stream;
+  readonly link: AgentLink;
+  readonly isGone: () => boolean;
+}
+
+async function welcome(
   options: GrpcServiceOptions,
-  stream: Stream,
+  { stream, link, isGone }: Caller,
   hello: Hello,
-  link: AgentLink,
-): Speaker | undefined {
+): Promise<Speaker | undefined> {
   const { proof } = hello;
-  const admission = admit(options, {
+  const admission = await admit(options, {
     taskId: hello.taskId,
     macAddress: hello.macAddress,
     nonce: hello.nonce,
@@ -155,6 +174,8 @@ function welcome(
           ? { ticket: proof.value }
           : { sessionToken: proof.value },
   });
+  // Hung up meanwhile: nobody would ever take the session away again.
+  if (isGone()) return undefined;
   if ('problem' in admission) {
     options.logger.warn(
       { task_id: hello.taskId, peer: stream.getPeer(), problem: admission.problem },
@@ -201,7 +222,7 @@ async function answerReport(options: GrpcServiceOptions, request: ReportRequest)
   if (request.hardware === undefined) return refuse('invalid_argument', 'hardware is missing');
   const hardware = readHardware(request.hardware, options.sha256);
   if ('problem' in hardware) return refuse('invalid_argument', hardware.problem);
-  const admission = admit(options, {
+  const admission = await admit(options, {
     taskId: request.taskId,
     macAddress: hardware.report.mac_address,
     proof: { ticket: request.ticket },

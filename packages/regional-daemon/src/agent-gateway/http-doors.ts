@@ -51,7 +51,7 @@ export async function answerReport(options: HttpDoorOptions, request: DoorReques
   const fields = readFields(request.body, REPORT_FIELDS);
   const taskId = fields.task_id ?? token.split('.')[0] ?? '';
   // Who may not speak learns nothing of what would be a valid report.
-  const speaker = admitBearer(options, { ticket: token, taskId, mac: fields.mac_address });
+  const speaker = await admitBearer(options, { ticket: token, taskId, mac: fields.mac_address });
   const hardware = hardwareOf(options, fields);
   const seq = nextSeq(options.clock);
   await settled({
@@ -80,7 +80,11 @@ export async function answerStatus(options: HttpDoorOptions, request: DoorReques
   if (status !== 'installing' && status !== 'completed' && status !== 'failed') {
     throw invalid('status', 'must be installing, completed, failed or host_up');
   }
-  const speaker = admitBearer(options, { ticket: token, taskId: fields.task_id, mac: fields.mac_address });
+  const speaker = await admitBearer(options, {
+    ticket: token,
+    taskId: fields.task_id,
+    mac: fields.mac_address,
+  });
   if (speaker.task.status !== 'installing') return answerOutOfTurn(speaker.task, status);
   const { attempt } = speaker.task.run;
   const seq = nextSeq(options.clock);
@@ -152,12 +156,12 @@ interface BearerSpeaker {
   readonly task: TaskRecord;
 }
 
-function admitBearer(
+async function admitBearer(
   options: HttpDoorOptions,
   claim: { readonly ticket: string; readonly taskId: string; readonly mac: string },
-): BearerSpeaker {
+): Promise<BearerSpeaker> {
   const { ticket, taskId, mac } = claim;
-  const admission = admit(options, {
+  const admission = await admit(options, {
     taskId,
     macAddress: mac,
     proof: { ticket },

@@ -1,53 +1,108 @@
 /**
- * Which agent process used which ticket. Kept in an append-only file that is fsynced before the ticket counts as accepted,
+ * Which agent process used which ticket. Kept in an append-only file that is synced before the ticket counts as accepted,
  * so that a restart of the daemon does not make a used ticket fresh. Entries end with their ticket's lifetime.
+ * Agents that come together share one write and one sync, off the event loop: a rack that reports at once must not keep DHCP waiting.
  */
-import {
-  closeSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-  writeSync,
-} from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 
 interface Use {
   readonly agentNonce: string;
   readonly expiresAtSeconds: number;
+  /** Settles when the use is on the disk; absent for those that were there at the start. */
+  readonly durable?: Promise<void>;
 }
 
 export interface UsedTickets {
-  /** True when the ticket was unused or was used by this very agent process; false when another one had it. */
-  claim(ticket: { readonly nonce: string; readonly expiresAtSeconds: number }, agentNonce: string): boolean;
-  close(): void;
+  /**
+   * True when the ticket was unused or was used by this very agent process, and that is on the disk; false when another one had it.
+   * Rejects when it cannot be written; the ticket is then unused.
+   */
+  claim(
+    ticket: { readonly nonce: string; readonly expiresAtSeconds: number },
+    agentNonce: string,
+  ): Promise<boolean>;
+  /** What was claimed is written. */
+  close(): Promise<void>;
 }
 
 /** Far above a day of boots of a region; at the bound the oldest entries go, which are the next to expire. */
 const MOST_ENTRIES = 100_000;
 
-export function openUsedTickets(options: {
+export async function openUsedTickets(options: {
   readonly stateDir: string;
   readonly nowMs: () => number;
-}): UsedTickets {
+}): Promise<UsedTickets> {
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   const path = join(options.stateDir, 'used-tickets');
   const uses = readUses(path, options.nowMs() / 1000);
   rewrite(path, uses);
-  const file = openSync(path, 'a', 0o600);
+  const lines = durableLines(await open(path, 'a', 0o600));
   return {
-    claim({ nonce, expiresAtSeconds }, agentNonce) {
+    async claim({ nonce, expiresAtSeconds }, agentNonce) {
       const earlier = uses.get(nonce);
-      if (earlier !== undefined) return earlier.agentNonce === agentNonce;
-      writeSync(file, line(nonce, { agentNonce, expiresAtSeconds }));
-      fsyncSync(file);
-      uses.set(nonce, { agentNonce, expiresAtSeconds });
+      if (earlier !== undefined) {
+        // Decided at once for another agent; the same one is let in when its first claim is safe.
+        if (earlier.agentNonce === agentNonce) await earlier.durable;
+        return earlier.agentNonce === agentNonce;
+      }
+      const durable = lines.append(line(nonce, { agentNonce, expiresAtSeconds }));
+      uses.set(nonce, { agentNonce, expiresAtSeconds, durable });
       if (uses.size > MOST_ENTRIES) uses.delete(uses.keys().next().value ?? '');
+      try {
+        await durable;
+      } catch (thrown) {
+        uses.delete(nonce);
+        throw thrown;
+      }
       return true;
     },
-    close: () => closeSync(file),
+    close: lines.close,
+  };
+}
+
+/** Group commit: while one batch is on its way to the disk, the next one gathers. */
+function durableLines(file: FileHandle): {
+  append(text: string): Promise<void>;
+  close(): Promise<void>;
+} {
+  let gathering: { text: string; readonly written: Promise<void> } | undefined;
+  let last: Promise<void> = Promise.resolve();
+  let isTorn = false;
+  const write = async (text: string): Promise<void> => {
+    try {
+      // After a write that failed half-way its rest must not spoil the next line.
+      await file.appendFile(isTorn ? `\n${text}` : text);
+      await file.datasync();
+      isTorn = false;
+    } catch (thrown) {
+      isTorn = true;
+      throw thrown;
+    }
+  };
+  return {
+    append(text) {
+      if (gathering !== undefined) {
+        gathering.text += text;
+        return gathering.written;
+      }
+      const previous = last;
+      const start = async (): Promise<void> => {
+        await previous.catch(() => undefined);
+        const all = gathering?.text ?? '';
+        gathering = undefined;
+        await write(all);
+      };
+      gathering = { text, written: Promise.resolve().then(start) };
+      last = gathering.written;
+      return last;
+    },
+    async close() {
+      await last.catch(() => undefined);
+      await file.close();
+    },
   };
 }
 
