@@ -2,6 +2,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { EXAMPLE_OFFERED_BOOT, EXAMPLE_OFFERED_LINK } from '@lpmos/core/testing';
 import { runLpmos } from './harness/cli-run';
 import { json, startScriptedControlPlane } from './harness/scripted-control-plane';
 import type { ScriptedControlPlane } from './harness/scripted-control-plane';
@@ -32,29 +33,7 @@ const REGION_BOOTS = {
   task: TASK,
   next_boot: { decision: 'agent', purpose: 'report', reason: 'the agent is to report the hardware' },
 };
-const BOOT = {
-  base_url: 'http://10.77.0.1',
-  agent_endpoint: '10.77.0.1:8082',
-  kernel_arguments: 'panic=30',
-  kernel_url: 'http://10.77.0.1/boot/assets/agent/vmlinuz',
-  initrd_urls: ['http://10.77.0.1/boot/assets/agent/initramfs.img'],
-  retry_seconds: 15,
-  retry_attempts: 20,
-};
-const LINK = {
-  name: 'boot',
-  mode: 'server',
-  subnet: '10.77.0.0/24',
-  service_address: '10.77.0.1',
-  unknown_clients: 'lease',
-  relayed_only: false,
-  dns_servers: [],
-  lease_seconds: 3600,
-  pool: { first: '10.77.0.100', last: '10.77.0.199' },
-  loaders: { bios: 'undionly.kpxe' },
-  script_url: 'http://10.77.0.1/boot/menu.ipxe',
-  boot: BOOT,
-};
+const BIOS_LINK = { ...EXAMPLE_OFFERED_LINK, loaders: { bios: 'undionly.kpxe' } };
 const region = (more: Record<string, unknown>) => ({
   region_id: 'dc1',
   display_name: 'Frankfurt 1',
@@ -92,7 +71,7 @@ beforeEach(async () => {
   plane = await startScriptedControlPlane();
   folder = mkdtempSync(join(tmpdir(), 'lpmos-cli-machines-'));
   plane.on(`GET ${BOOTS}`, json(200, { mac: MAC, regions: [REGION_BOOTS] }));
-  plane.on('GET /api/v1/regions/dc1', json(200, region({ links: [LINK], boot: BOOT })));
+  plane.on('GET /api/v1/regions/dc1', json(200, region({ links: [BIOS_LINK], boot: EXAMPLE_OFFERED_BOOT })));
 });
 afterEach(async () => {
   rmSync(folder, { recursive: true });

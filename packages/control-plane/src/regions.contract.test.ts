@@ -1,35 +1,16 @@
 /** Regions over REST: what a daemon publishes comes through whole, and one region's bad value takes no other with it. */
+import { EXAMPLE_OFFERED_BOOT, EXAMPLE_OFFERED_LINK } from '@lpmos/core/testing';
 import { actRegionClient, call, memoryKv, startReplica, untilReady } from './testing/app-bench';
 import type { MemoryKv } from '@lpmos/store';
 import type { Replica } from './testing/app-bench';
 
 const BOOT = {
-  base_url: 'http://10.77.0.1',
-  agent_endpoint: '10.77.0.1:8082',
-  kernel_arguments: 'panic=30',
-  kernel_url: 'http://10.77.0.1/boot/assets/agent/vmlinuz',
-  initrd_urls: ['http://10.77.0.1/boot/assets/agent/initramfs.img'],
+  ...EXAMPLE_OFFERED_BOOT,
   grub: { kernel: '/agent/vmlinuz', initrds: ['/agent/initramfs.img'] },
-  retry_seconds: 15,
-  retry_attempts: 20,
 };
 const LINK = {
-  name: 'boot',
-  mode: 'server',
-  subnet: '10.77.0.0/24',
-  service_address: '10.77.0.1',
-  unknown_clients: 'lease',
-  relayed_only: false,
-  pool: { first: '10.77.0.100', last: '10.77.0.199' },
-  router: '10.77.0.254',
-  dns_servers: ['10.77.0.53'],
-  domain: 'lab.example',
-  ntp_servers: ['10.77.0.42'],
-  lease_seconds: 3600,
-  loaders: { bios: 'undionly.kpxe' },
-  http_loaders: { x64: 'http://10.77.0.1/boot/loaders/snponly.efi' },
-  script_url: 'http://10.77.0.1/boot/menu.ipxe',
-  boot: BOOT,
+  ...EXAMPLE_OFFERED_LINK,
+  ...{ domain: 'lab.example', ntp_servers: ['10.77.0.42'], boot: BOOT },
 };
 const CAPABILITIES = { schema_version: 1, images: [], services: ['dhcp'], daemon_version: '0.1.0' };
 

@@ -1,4 +1,5 @@
 import type { OfferedLink } from '@lpmos/core';
+import { EXAMPLE_OFFERED_BOOT, EXAMPLE_OFFERED_LINK } from '@lpmos/core/testing';
 import { NETWORK_COMMANDS } from '../command-table-machine';
 import { CLIENT_NAMES, readBootClient } from './client-table';
 import { explainBoot } from './explain';
@@ -6,33 +7,14 @@ import { parseInputs } from './explain-inputs';
 import type { ExplainInputs } from './explain-inputs';
 
 const BOOT = {
-  base_url: 'http://10.77.0.1',
-  agent_endpoint: '10.77.0.1:8082',
+  ...EXAMPLE_OFFERED_BOOT,
   kernel_arguments: 'console=ttyS0 panic=30',
-  kernel_url: 'http://10.77.0.1/boot/assets/agent/vmlinuz',
   initrd_urls: [
     'http://10.77.0.1/boot/assets/agent/initramfs.img',
     'http://10.77.0.1/boot/assets/agent/site.img',
   ],
-  retry_seconds: 15,
-  retry_attempts: 20,
 };
-const LINK: OfferedLink = {
-  name: 'boot',
-  mode: 'server',
-  subnet: '10.77.0.0/24',
-  service_address: '10.77.0.1',
-  unknown_clients: 'lease',
-  relayed_only: false,
-  pool: { first: '10.77.0.100', last: '10.77.0.199' },
-  router: '10.77.0.254',
-  dns_servers: ['10.77.0.53'],
-  lease_seconds: 7200,
-  loaders: { bios: 'undionly.kpxe', x64: 'snponly.efi' },
-  http_loaders: { x64: 'http://10.77.0.1/boot/loaders/snponly.efi' },
-  script_url: 'http://10.77.0.1/boot/menu.ipxe?mac=${net0/mac}',
-  boot: BOOT,
-};
+const LINK: OfferedLink = { ...EXAMPLE_OFFERED_LINK, lease_seconds: 7200, boot: BOOT };
 const TASK = { task_id: '5891b5b5-22d5-8df0-86d0-ff0b110fbd9d', status: 'ready', attempt: 0 } as const;
 const INPUTS = parseInputs(
   JSON.stringify({
