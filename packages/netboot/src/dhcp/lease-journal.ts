@@ -43,6 +43,8 @@ const MAX_WAITING_LINES = 8192;
 const COMPACT_SLACK_RECORDS = 4096;
 /** Between two pieces of a compaction the event loop serves packets: 500 records are about a millisecond. */
 const COMPACT_PIECE_RECORDS = 500;
+/** On a fast disk every few leases had a write and a sync of their own, a fifth of all processor time at 2000 exchanges a second. */
+const GATHER_MS = 10;
 const RETRY_AFTER_MS = { first: 500, most: 30_000 } as const;
 const CLOSE_WITHIN_MS = 5_000;
 
@@ -146,8 +148,7 @@ class JournalWriter {
   async #drain(): Promise<void> {
     try {
       while (this.#hasWork()) {
-        // Answers go out first, and what comes meanwhile shares this write.
-        await new Promise(setImmediate);
+        await this.#gather();
         if (this.#rewrite || this.#file === undefined) await this.#writeAnew();
         else await this.#writeWaiting(this.#file);
         if (this.#records > 2 * this.#options.mirror.size + COMPACT_SLACK_RECORDS) this.#rewrite = true;
@@ -159,6 +160,11 @@ class JournalWriter {
       this.#waiting = [];
       this.#failed(thrown);
     }
+  }
+
+  /** Answers go out first, and what comes meanwhile shares the write. */
+  #gather(): Promise<void> {
+    return new Promise((go) => (this.#closed ? setImmediate(go) : setTimeout(go, GATHER_MS)));
   }
 
   async #writeWaiting(file: FileHandle): Promise<void> {
