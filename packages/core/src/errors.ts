@@ -192,6 +192,15 @@ export class LpmosError extends Error {
   }
 }
 
+/** `invalid_argument` for one field: the message is its name and its problem. */
+export function invalidField(path: string, problem: string): LpmosError {
+  return new LpmosError({
+    code: 'invalid_argument',
+    message: `${path} ${problem}`,
+    fields: [{ path, problem }],
+  });
+}
+
 /** Makes forgetting a case a compile error, and a loud fault should one appear at run time. */
 export function assertNever(value: never, what: string): never {
   throw new LpmosError({ code: 'internal', message: `Unhandled ${what}: ${JSON.stringify(value)}` });

@@ -3,7 +3,7 @@
  * so that all tasks of one region are one contiguous key range that a store can watch and fence by permission.
  * Pure: hashing and random bytes are passed in.
  */
-import { LpmosError } from './errors';
+import { invalidField, LpmosError } from './errors';
 
 declare const brand: unique symbol;
 
@@ -66,9 +66,5 @@ export function hex(bytes: Uint8Array): string {
 }
 
 function invalid(path: string, rule: string): LpmosError {
-  return new LpmosError({
-    code: 'invalid_argument',
-    message: `${path} must be ${rule}`,
-    fields: [{ path, problem: `must be ${rule}` }],
-  });
+  return invalidField(path, `must be ${rule}`);
 }

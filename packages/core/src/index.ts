@@ -1,4 +1,5 @@
 export * from './boot/boot-record';
+export * from './boot/boot-task';
 export * from './boot/decide';
 export * from './boot/exit-method';
 export * from './canonical-json';

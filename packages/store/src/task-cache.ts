@@ -4,7 +4,7 @@
  * A task appears when metadata, status and run are there. One with a value that does not decode is left out, counted and logged:
  * it must neither be guessed nor hide the others.
  */
-import { LpmosError } from '@lpmos/core';
+import { invalidField } from '@lpmos/core';
 import type { Clock, RegionTag, TaskCache, TaskHint, TaskId } from '@lpmos/core';
 import { parseTaskKey, tasksRange, treeRange } from './keys';
 import type { Kv } from './kv';
@@ -164,10 +164,5 @@ function hintSafely(
 function revisionOf(revision: string): number {
   const number = /^\d{1,15}$/.test(revision) ? Number(revision) : NaN;
   if (Number.isSafeInteger(number)) return number;
-  const problem = 'must be a revision in decimal digits';
-  throw new LpmosError({
-    code: 'invalid_argument',
-    message: `revision ${problem}`,
-    fields: [{ path: 'revision', problem }],
-  });
+  throw invalidField('revision', 'must be a revision in decimal digits');
 }

@@ -3,7 +3,7 @@
  * Rows are kept in sorted arrays; a query walks the narrowest array that answers it. With 10 000 tasks a page with one filter
  * is a slice and a page with several is one walk. Invariant: created_at, region, machine and tags of a task never change.
  */
-import { isTerminal, LpmosError } from '@lpmos/core';
+import { invalidField, isTerminal } from '@lpmos/core';
 import type { MacAddress, RegionId, TaskId, TaskPage, TaskQuery, TaskRecord, TaskStatus } from '@lpmos/core';
 
 export interface TaskIndex {
@@ -157,12 +157,7 @@ function positionAfter(rows: Rows, list: readonly Row[], after: TaskId): number 
     const position = lowerBound(list, row);
     return list[position] === row ? position + 1 : position;
   }
-  const problem = 'names no task; start again from the first page';
-  throw new LpmosError({
-    code: 'invalid_argument',
-    message: `after ${problem}`,
-    fields: [{ path: 'after', problem }],
-  });
+  throw invalidField('after', 'names no task; start again from the first page');
 }
 
 /** Negative when a stands before b: newest first, and ids decide between tasks of one instant. */

@@ -1,5 +1,14 @@
 /** Orders the installation of one machine: one transaction or nothing, once per Idempotency-Key. */
-import { canonicalJson, createTaskId, firstRun, hex, isoTime, LpmosError, regionTag } from '@lpmos/core';
+import {
+  canonicalJson,
+  createTaskId,
+  firstRun,
+  hex,
+  invalidField,
+  isoTime,
+  LpmosError,
+  regionTag,
+} from '@lpmos/core';
 import type { MachineBoot, NewTask, TaskId, TaskMetadata, TaskRecord } from '@lpmos/core';
 import type { RouteInput } from '@lpmos/api';
 import { requireRegion } from '../auth/principal';
@@ -90,9 +99,5 @@ function explain(thrown: unknown, order: TaskOrder): unknown {
     return thrown;
   }
   const problem = `names a region that is not registered (${order.region_id}); register it first or correct the name`;
-  return new LpmosError({
-    code: 'invalid_argument',
-    message: `region_id ${problem}`,
-    fields: [{ path: 'region_id', problem }],
-  });
+  return invalidField('region_id', problem);
 }

@@ -4,14 +4,14 @@
  */
 import {
   allowedEvents,
+  bootTaskOf,
   decide,
   DEFAULT_WRITE_BUDGET,
   eventRow,
-  isGrantLive,
   isTerminal,
   statusRow,
 } from '@lpmos/core';
-import type { BootTask, RegionView, TaskEventName, TaskId, TaskRecord } from '@lpmos/core';
+import type { BootDecision, BootTask, RegionView, TaskEventName, TaskId, TaskRecord } from '@lpmos/core';
 import type { ResponseBody } from '@lpmos/api';
 import { readVisibleTask } from './use-case';
 import type { Caller, UseCaseDeps } from './use-case';
@@ -45,7 +45,6 @@ export function explain(facts: Facts): Explanation {
   const { task, region, nowMs } = facts;
   const row = statusRow(task.status);
   const stall = stallReason(facts);
-  const boot = decide({ known: 'machine', task: bootTask(facts.machineTask, nowMs) });
   return {
     task_id: task.metadata.id,
     status: task.status,
@@ -62,11 +61,7 @@ export function explain(facts: Facts): Explanation {
       online: region?.online ?? false,
       ...(region?.last_heartbeat === undefined ? {} : { last_heartbeat: region.last_heartbeat }),
     },
-    next_boot: {
-      decision: boot.kind,
-      ...(boot.kind === 'agent' ? { purpose: boot.purpose } : {}),
-      reason: boot.reason,
-    },
+    next_boot: nextBoot(decide({ known: 'machine', task: bootTask(facts.machineTask, nowMs) })),
     allowed_now: allowedEvents(task.status, 'hub').map((event) => ({
       event,
       sentence: eventRow(event).sentence,
@@ -88,16 +83,16 @@ function stallReason({ task, region, nowMs }: Facts): string | undefined {
 
 /** What a region's view has of a task. */
 export function bootTask(task: TaskRecord, nowMs: number): BootTask {
-  const { run, status, approval } = task;
-  const exitMethod = task.metadata.boot?.exit_method;
-  const base = {
-    ...{ id: task.metadata.id, status, attempt: run.attempt },
-    ...(exitMethod === undefined ? {} : { exitMethod }),
+  return bootTaskOf(task, { writeBudget: DEFAULT_WRITE_BUDGET, nowMs });
+}
+
+/** What the machine would boot now, for an answer. */
+export function nextBoot(decision: BootDecision): Explanation['next_boot'] {
+  return {
+    decision: decision.kind,
+    ...(decision.kind === 'agent' ? { purpose: decision.purpose } : {}),
+    reason: decision.reason,
   };
-  if (task.grant === undefined || approval?.grant_expires_at === undefined) return base;
-  const expiresAtMs = Date.parse(approval.grant_expires_at);
-  const live = isGrantLive({ expiresAtMs, attempt: run.attempt, writeBudget: DEFAULT_WRITE_BUDGET }, nowMs);
-  return { ...base, grant: { live } };
 }
 
 function requestFor(event: TaskEventName, id: TaskId): string {

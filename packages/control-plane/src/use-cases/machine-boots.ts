@@ -13,7 +13,7 @@ import type {
   TaskRecord,
 } from '@lpmos/core';
 import type { ResponseBody } from '@lpmos/api';
-import { bootTask } from './explain-task';
+import { bootTask, nextBoot } from './explain-task';
 import { getRegion, listRegions } from './register-region';
 import type { Caller, UseCaseDeps } from './use-case';
 
@@ -67,18 +67,13 @@ function regionAnswer({ region, boots, task, nowMs }: Facts): RegionAnswer {
   const deciding = task === undefined ? undefined : bootTask(task, nowMs);
   const view: BootView =
     deciding === undefined ? { known: 'unknown-machine' } : { known: 'machine', task: deciding };
-  const next = decide(view);
   return {
     region_id: region.metadata.id,
     online: region.online,
     boots: (boots?.records ?? []).map((record) => ({ ...record })),
     dropped: boots?.dropped ?? 0,
     ...(deciding === undefined ? {} : { task: taskBody(deciding) }),
-    next_boot: {
-      decision: next.kind,
-      ...(next.kind === 'agent' ? { purpose: next.purpose } : {}),
-      reason: next.reason,
-    },
+    next_boot: nextBoot(decide(view)),
   };
 }
 

@@ -2,7 +2,7 @@
  * Reads of tasks: one from the store itself (a dozen keys, linearizable), many from the watch cache made fresh first.
  * What a caller may not see is not there: the same `not_found`, the same empty list.
  */
-import { LpmosError } from '@lpmos/core';
+import { invalidField } from '@lpmos/core';
 import type { RegionId, TaskId, TaskPage, TaskRecord } from '@lpmos/core';
 import type { RouteInput } from '@lpmos/api';
 import { requireRegion } from '../auth/principal';
@@ -41,11 +41,7 @@ function regionFilter(principal: Principal, asked: RegionId | undefined): Region
   const [only] = principal.regions;
   if (only !== undefined && principal.regions.length === 1) return only;
   const problem = `is required, because the token is limited to the regions ${principal.regions.join(', ') || '(none)'}`;
-  throw new LpmosError({
-    code: 'invalid_argument',
-    message: `region_id ${problem}`,
-    fields: [{ path: 'region_id', problem }],
-  });
+  throw invalidField('region_id', problem);
 }
 
 export function getTask(deps: UseCaseDeps, caller: Caller, id: TaskId): Promise<TaskRecord> {

@@ -2,7 +2,7 @@
  * MAC addresses: read in every notation that operators paste, written in one.
  * Only 48-bit unicast addresses name a machine; group addresses and all zeros are refused (IEEE 802).
  */
-import { LpmosError } from '../errors';
+import { invalidField } from '../errors';
 
 declare const brand: unique symbol;
 
@@ -34,11 +34,7 @@ export function readMacAddress(text: string): MacAddress | undefined {
 export function parseMacAddress(text: string, field = 'mac_address'): MacAddress {
   const mac = readMacAddress(text);
   if (mac !== undefined) return mac;
-  throw new LpmosError({
-    code: 'invalid_argument',
-    message: `${field} must be ${MAC_RULE}`,
-    fields: [{ path: field, problem: `must be ${MAC_RULE}` }],
-  });
+  throw invalidField(field, `must be ${MAC_RULE}`);
 }
 
 /** @param bytes 6 bytes as they stand in `chaddr`; undefined when they are no unicast address. */

@@ -3,7 +3,7 @@
  * and no comment (GRUB manual, "Quoting"), so the only character that can end a word is the quote itself, and that is refused.
  * What a machine reads is refused by a typed error when it holds anything unusual; what a person reads is made harmless and never fails.
  */
-import { LpmosError } from '@lpmos/core';
+import { invalidField } from '@lpmos/core';
 
 const MAX_WORD_LENGTH = 1024;
 /** A console of 80 columns; longer reasons wrap once. */
@@ -15,12 +15,13 @@ const VARIABLE = /^[a-z][a-z0-9_]{0,63}$/;
 
 /** One quoted word. @throws LpmosError `invalid_argument` naming `field`, when it holds what a script cannot carry. */
 export function quotedWord(value: string, field: string): string {
-  if (value.length === 0) throw refusal(field, 'must not be empty');
-  if (value.length > MAX_WORD_LENGTH) throw refusal(field, `must have at most ${MAX_WORD_LENGTH} characters`);
+  if (value.length === 0) throw invalidField(field, 'must not be empty');
+  if (value.length > MAX_WORD_LENGTH)
+    throw invalidField(field, `must have at most ${MAX_WORD_LENGTH} characters`);
   if (!WORD.test(value) || value.includes(DOUBLE_QUOTE)) {
     const found = [...value].find((character) => !WORD.test(character)) ?? DOUBLE_QUOTE;
     const code = (found.codePointAt(0) ?? 0).toString(16).padStart(4, '0');
-    throw refusal(
+    throw invalidField(
       field,
       `must not hold the character U+${code}, which a GRUB script cannot carry; remove it`,
     );
@@ -36,7 +37,7 @@ export function variableReference(name: string): string {
 /** @throws LpmosError `invalid_argument`. */
 export function variableName(name: string): string {
   if (VARIABLE.test(name)) return name;
-  throw refusal('variable', 'must be a name of lower-case letters, digits and underscores');
+  throw invalidField('variable', 'must be a name of lower-case letters, digits and underscores');
 }
 
 /** Text for the console, quoted; total. Never starts with `-`, which `echo` would take for an option. */
@@ -49,12 +50,4 @@ export function quotedText(text: string): string {
     .replace(/^[-\s]+/, '');
   const short = harmless.length > MAX_CONSOLE_LENGTH;
   return `'${short ? `${harmless.slice(0, MAX_CONSOLE_LENGTH - 3)}...` : harmless}'`;
-}
-
-function refusal(field: string, problem: string): LpmosError {
-  return new LpmosError({
-    code: 'invalid_argument',
-    message: `${field} ${problem}`,
-    fields: [{ path: field, problem }],
-  });
 }

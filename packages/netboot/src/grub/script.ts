@@ -4,7 +4,7 @@
  * Only commands are here that the GRUB has which Debian signs for the network: no `eval`, no `read`, no `http`, no arithmetic, and
  * nothing that would load a module, which Secure Boot prohibits.
  */
-import { LpmosError } from '@lpmos/core';
+import { invalidField } from '@lpmos/core';
 import { quotedText, quotedWord, variableName, variableReference } from './escape';
 
 /** A file name or value: literal, or with the values that variables have when GRUB runs the line. */
@@ -74,7 +74,7 @@ function condition(asked: GrubCondition): string {
     return `[ ${variableReference(asked.variable)} = ${value} ]`;
   }
   const { works } = asked;
-  if (works.do === 'if' || works.do === 'while') throw invalid('condition', 'must be a simple command');
+  if (works.do === 'if' || works.do === 'while') throw invalidField('condition', 'must be a simple command');
   return words(works).join(' ');
 }
 
@@ -108,7 +108,7 @@ function words(command: Exclude<GrubCommand, { do: 'if' | 'while' }>): string[] 
 
 function word(value: GrubWord, field: string): string {
   if (typeof value === 'string') return quotedWord(value, field);
-  if (value.length === 0) throw invalid(field, 'must not be empty');
+  if (value.length === 0) throw invalidField(field, 'must not be empty');
   return value
     .map((piece) =>
       typeof piece === 'string' ? quotedWord(piece, field) : variableReference(piece.variable),
@@ -121,7 +121,7 @@ function kernelLine(parts: readonly GrubKernelArgument[]): string[] {
   const length = plain.join(' ').length;
   if (length > MAX_KERNEL_LINE) {
     const problem = `has ${length} characters, more than the ${MAX_KERNEL_LINE} that Linux takes; shorten the arguments`;
-    throw invalid('kernel_arguments', problem);
+    throw invalidField('kernel_arguments', problem);
   }
   return plain.map((argument, index) =>
     quotedWord(argument, `kernel_argument ${/^[\w.-]{1,64}$/.exec(parts[index]?.[0] ?? '')?.[0] ?? index}`),
@@ -130,13 +130,5 @@ function kernelLine(parts: readonly GrubKernelArgument[]): string[] {
 
 function wholeSeconds(seconds: number): string {
   if (Number.isInteger(seconds) && seconds >= 1 && seconds <= MAX_SLEEP_SECONDS) return String(seconds);
-  throw invalid('seconds', `must be a whole number from 1 to ${MAX_SLEEP_SECONDS}`);
-}
-
-function invalid(field: string, problem: string): LpmosError {
-  return new LpmosError({
-    code: 'invalid_argument',
-    message: `${field} ${problem}`,
-    fields: [{ path: field, problem }],
-  });
+  throw invalidField('seconds', `must be a whole number from 1 to ${MAX_SLEEP_SECONDS}`);
 }

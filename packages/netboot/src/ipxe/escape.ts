@@ -4,7 +4,7 @@
  * So nothing is escaped: what a machine reads is refused by a typed error when it holds anything outside an allow-list
  * (`commandWord`), and what a person reads is made harmless and can never fail (`consoleText`).
  */
-import { LpmosError } from '@lpmos/core';
+import { invalidField } from '@lpmos/core';
 
 /** Longest single word: a URL with a query, or one kernel argument. */
 const MAX_WORD_LENGTH = 1024;
@@ -21,31 +21,32 @@ const URL_START = /^(?:https?|tftp):\/\/[^/]/;
 
 /** @throws LpmosError `invalid_argument` naming `field`, unless the value is one harmless word. */
 export function commandWord(value: string, field: string): string {
-  if (value.length === 0) throw refusal(field, 'must not be empty');
-  if (value.length > MAX_WORD_LENGTH) throw refusal(field, `must have at most ${MAX_WORD_LENGTH} characters`);
+  if (value.length === 0) throw invalidField(field, 'must not be empty');
+  if (value.length > MAX_WORD_LENGTH)
+    throw invalidField(field, `must have at most ${MAX_WORD_LENGTH} characters`);
   if (!WORD.test(value)) {
     const found = [...value].find((character) => !WORD.test(character)) ?? '';
     const code = (found.codePointAt(0) ?? 0).toString(16).padStart(4, '0');
-    throw refusal(
+    throw invalidField(
       field,
       `must not hold the character U+${code}, which an iPXE script cannot carry; remove it`,
     );
   }
   // `&` alone separates parameters of a query; doubled it is an operator wherever a parser looks for one.
-  if (value.includes('&&')) throw refusal(field, 'must not hold "&&"; remove it');
+  if (value.includes('&&')) throw invalidField(field, 'must not hold "&&"; remove it');
   return value;
 }
 
 /** @throws LpmosError `invalid_argument` unless it is an absolute URL that this iPXE can fetch. */
 export function fetchableUrl(value: string, field: string): string {
-  if (!URL_START.test(value)) throw refusal(field, 'must be an absolute http, https or tftp URL');
+  if (!URL_START.test(value)) throw invalidField(field, 'must be an absolute http, https or tftp URL');
   return commandWord(value, field);
 }
 
 /** A setting such as `net0/mac:hexhyp` or `platform`. @throws LpmosError `invalid_argument`. */
 export function settingName(value: string, field = 'setting'): string {
   if (value.length <= 64 && SETTING.test(value)) return value;
-  throw refusal(field, 'must be the name of an iPXE setting such as platform or net0/mac:hexhyp');
+  throw invalidField(field, 'must be the name of an iPXE setting such as platform or net0/mac:hexhyp');
 }
 
 /**
@@ -56,7 +57,7 @@ export function settingName(value: string, field = 'setting'): string {
 export function harmlessSetting(value: string): string {
   const name = settingName(value);
   if (HARMLESS_NAMES.has(name) || HARMLESS_TYPE.test(name)) return name;
-  throw refusal(
+  throw invalidField(
     'setting',
     `${name} may hold free text; give it a type such as :hexhyp, :uuid, :int32 or :uristring`,
   );
@@ -65,13 +66,13 @@ export function harmlessSetting(value: string): string {
 /** @throws LpmosError `invalid_argument`. */
 export function labelName(value: string, field = 'label'): string {
   if (value.length <= 32 && LABEL.test(value)) return value;
-  throw refusal(field, 'must be a label of lower-case letters, digits and underscores');
+  throw invalidField(field, 'must be a label of lower-case letters, digits and underscores');
 }
 
 /** @throws LpmosError `invalid_argument` unless it is a whole number in the range. */
 export function wholeNumber(value: number, field: string, range: readonly [number, number]): string {
   if (Number.isInteger(value) && value >= range[0] && value <= range[1]) return String(value);
-  throw refusal(field, `must be a whole number from ${range[0]} to ${range[1]}`);
+  throw invalidField(field, `must be a whole number from ${range[0]} to ${range[1]}`);
 }
 
 /**
@@ -87,12 +88,4 @@ export function consoleText(text: string): string {
     .replace(/^-+/, '')
     .trim();
   return harmless.length > MAX_CONSOLE_LENGTH ? `${harmless.slice(0, MAX_CONSOLE_LENGTH - 3)}...` : harmless;
-}
-
-function refusal(field: string, problem: string): LpmosError {
-  return new LpmosError({
-    code: 'invalid_argument',
-    message: `${field} ${problem}`,
-    fields: [{ path: field, problem }],
-  });
 }

@@ -5,7 +5,7 @@
  * A step that fetches cannot be built without saying where to go when it fails: iPXE would end the script there and
  * leave the machine at a dead prompt.
  */
-import { LpmosError } from '@lpmos/core';
+import { invalidField, LpmosError } from '@lpmos/core';
 import {
   commandWord,
   consoleText,
@@ -137,11 +137,7 @@ function kernelLine(parts: readonly KernelArgument[]): string[] {
   const length = words.join(' ').length;
   if (length <= MAX_KERNEL_LINE) return words;
   const problem = `has ${length} characters, more than the ${MAX_KERNEL_LINE} that Linux takes; shorten the arguments`;
-  throw new LpmosError({
-    code: 'invalid_argument',
-    message: `kernel_arguments ${problem}`,
-    fields: [{ path: 'kernel_arguments', problem }],
-  });
+  throw invalidField('kernel_arguments', problem);
 }
 
 function renderText(text: readonly IpxeText[]): string {

@@ -2,7 +2,7 @@
  * What the seed's two POSTs mean. A tiny agent shows its ticket with every request; an installed host shows its check-in token once.
  * An answer of 200 says that the statement is durable in etcd, so each door waits for the planner to settle it.
  */
-import { applyEvent, isTaskId, LpmosError, readMacAddress } from '@lpmos/core';
+import { applyEvent, invalidField, isTaskId, LpmosError, readMacAddress } from '@lpmos/core';
 import type { Fence, StoredHardware, TaskEvent, TaskId, TaskRecord, TaskStore } from '@lpmos/core';
 import { WireHardwareReport } from '@lpmos/proto';
 import { sameToken } from '../boot/secrets';
@@ -78,7 +78,7 @@ export async function answerStatus(options: HttpDoorOptions, request: DoorReques
   const { status, message = '' } = fields;
   if (status === 'host_up') return checkIn(options, token, fields);
   if (status !== 'installing' && status !== 'completed' && status !== 'failed') {
-    throw invalid('status', 'must be installing, completed, failed or host_up');
+    throw invalidField('status', 'must be installing, completed, failed or host_up');
   }
   const speaker = await admitBearer(options, {
     ticket: token,
@@ -116,7 +116,7 @@ function answerOutOfTurn(task: TaskRecord, status: string): unknown {
 /** The installed host says that it runs from its disk. It moves nothing but the timeline; said twice, it counts once. */
 async function checkIn(options: HttpDoorOptions, token: string, fields: StatusFields): Promise<unknown> {
   const taskId = fields.task_id;
-  if (!isTaskId(taskId)) throw invalid('task_id', 'is no task id');
+  if (!isTaskId(taskId)) throw invalidField('task_id', 'is no task id');
   if (!sameToken(token, checkInToken(options.secrets, taskId))) {
     throw new LpmosError({
       code: 'unauthenticated',
@@ -127,7 +127,7 @@ async function checkIn(options: HttpDoorOptions, token: string, fields: StatusFi
   if (task === undefined)
     throw new LpmosError({ code: 'not_found', message: `There is no task ${taskId} here` });
   if (readMacAddress(fields.mac_address) !== task.metadata.target_mac) {
-    throw invalid('mac_address', `is not the machine of task ${taskId}`);
+    throw invalidField('mac_address', `is not the machine of task ${taskId}`);
   }
   await commitDirectly(options, task, {
     name: 'host_up',
@@ -181,14 +181,6 @@ function camelCased(value: unknown): unknown {
       camelCased(item),
     ]),
   );
-}
-
-function invalid(path: string, problem: string): LpmosError {
-  return new LpmosError({
-    code: 'invalid_argument',
-    message: `${path} ${problem}`,
-    fields: [{ path, problem }],
-  });
 }
 
 function unavailable(message: string): LpmosError {
