@@ -50,8 +50,13 @@ export async function createBridge(options: BridgeOptions): Promise<void> {
   await ip('link', 'set', 'lo', 'up');
   await ip('link', 'add', options.name, 'type', 'bridge', 'forward_delay', '0', 'stp_state', '0');
   await ip('addr', 'add', options.address, 'dev', options.name);
+  // A link whose first machine has just got power has no address of its own yet: the kernel looks for twins of it first.
+  await ip('-6', 'addr', 'add', LINK_LOCAL, 'dev', options.name, 'nodad');
   await ip('link', 'set', options.name, 'up');
 }
+
+/** The bridge's own, for IPv6. */
+const LINK_LOCAL = 'fe80::1/64';
 
 /** A tap for one machine, attached to the bridge. */
 export async function createTap(options: { readonly name: string; readonly bridge: string }): Promise<void> {

@@ -1,5 +1,5 @@
 /**
- * The inner half of the quickstart, alone in its network namespace: bridge, router, etcd, control plane, region "lab", one machine.
+ * The inner half of the quickstart, alone in its network namespace: bridge, etcd, control plane, region "lab", one machine.
  * One continuous machine: power-on, network boot, agent, approval, write, its own reboot, disk boot, check-in.
  * Ends with 0 only when the machine checked in from its disk. Ctrl-C at any moment ends everything.
  */
@@ -10,7 +10,6 @@ import type { Machine } from '../lab/machine';
 import { startMachine } from '../lab/machine';
 import { forwardFromNamespace } from '../lab/namespace';
 import { createBridge, createTap } from '../lab/network';
-import { startRouter } from '../lab/router';
 import { probeAccelerator } from '../lab/accelerator';
 import { startStack } from '../stack/stack';
 import type { Stack } from '../stack/stack';
@@ -41,7 +40,6 @@ async function run(settings: InsideSettings): Promise<number> {
   steps.begin('network, etcd, control plane and region "lab"');
   await createBridge({ name: LAB_LINK.bridge, address: LAB_LINK.bridgeAddress });
   await createTap({ name: LAB_MACHINE.tap, bridge: LAB_LINK.bridge });
-  const router = await startRouter({ bridge: LAB_LINK.bridge });
   const stack = await startStack({
     dir,
     regionId: 'lab',
@@ -75,7 +73,6 @@ async function run(settings: InsideSettings): Promise<number> {
     await machine?.kill();
     await forward.close();
     await stack.stop();
-    await router.stop();
   }
 }
 

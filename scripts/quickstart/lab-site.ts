@@ -6,9 +6,11 @@ export const LAB_LINK = {
   serviceAddress: '10.77.0.1',
   dhcp: {
     name: 'lab',
+    interface: 'lpmos0',
     subnet: '10.77.0.0/24',
     pool: { first: '10.77.0.100', last: '10.77.0.199' },
     lease_seconds: 3600,
+    ipv6_router: 'none',
   },
 } as const;
 

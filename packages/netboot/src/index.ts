@@ -7,5 +7,6 @@ export * from './dhcp';
 export * from './grub';
 export * from './http';
 export * from './initramfs';
+export * from './ipv6';
 export * from './ipxe';
 export * from './tftp';

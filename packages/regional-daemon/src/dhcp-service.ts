@@ -23,6 +23,8 @@ import type { DaemonLink } from './links/daemon-links';
 import { dhcpLinkOf, doesDhcp } from './links/daemon-links';
 import type { LinkPorts } from './links/open-sockets';
 import { openLinkPorts } from './links/open-sockets';
+import { createRouterNotices } from './links/router-notices';
+import type { RouterNotices } from './links/router-notices';
 import type { PassedSocket } from './links/sockets';
 
 export interface DhcpServiceOptions {
@@ -65,12 +67,14 @@ interface Running {
 export function createDhcpService(options: DhcpServiceOptions): DhcpService {
   let links = options.links.filter(doesDhcp);
   const group = createLinkGroup();
+  const notices = createRouterNotices({ links, logger: options.logger });
   let running: readonly Running[] = [];
   const stop = async (): Promise<void> => {
     const ending = running;
     running = [];
     await Promise.all(ending.map(({ server }) => server.stop()));
     await Promise.all(ending.map(({ journal }) => journal.close()));
+    await notices.stop();
   };
   return {
     async start(stoodBy = false) {
@@ -78,11 +82,12 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
       const ports = await openLinkPorts(opened, { passed: options.passed, stoodBy });
       let first: number | undefined;
       try {
+        await notices.start();
         for (const [index, link] of opened.entries()) {
           const journal = await openJournal(options, link);
           // A reload meanwhile may have changed the settings, and nothing that sockets and journal hang on.
           const now = links[index] ?? link;
-          const one = serverOf(options, { link: now, ports: ports.of(link), group, journal });
+          const one = serverOf(options, { link: now, ports: ports.of(link), group, journal, notices });
           running = [...running, one];
           const bound = await one.server.start();
           first ??= bound.port;
@@ -131,11 +136,13 @@ interface ServerParts {
   readonly ports: ReturnType<LinkPorts['of']>;
   readonly group: LinkGroup;
   readonly journal: LeaseJournal;
+  readonly notices: RouterNotices;
 }
 
-function serverOf(options: DhcpServiceOptions, { link, ports, group, journal }: ServerParts): Running {
+function serverOf(options: DhcpServiceOptions, { link, ports, group, journal, notices }: ServerParts): Running {
   const server = createDhcpServer({
     ...options,
+    onEvent: notices.after(link, options.onEvent),
     onFailure: (error) => options.onFailure(link, error),
     link: dhcpLink(options, link, options.loaders),
     group,

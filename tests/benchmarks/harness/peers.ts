@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { startChild } from '../../../scripts/stack/process';
 import type { RunningChild } from '../../../scripts/stack/process';
 import type { PlainNode } from './plain-node';
+import type { PlainNodeTftp } from './plain-node-tftp';
 
 const READY_MS = 20_000;
 
@@ -68,10 +69,21 @@ http {
 export async function startPlainNode(options: PeerOptions & PlainNode): Promise<RunningChild> {
   const { address, port, imageBytes, script } = options;
   const settings: PlainNode = { address, port, imageBytes, script };
-  const program = join(__dirname, 'plain-node.ts');
+  return startNodePeer(options, 'plain-node', settings);
+}
+
+/** The same for TFTP. */
+export async function startPlainNodeTftp(options: PeerOptions & PlainNodeTftp): Promise<RunningChild> {
+  const { address, port, file } = options;
+  const settings: PlainNodeTftp = { address, port, file };
+  return startNodePeer(options, 'plain-node-tftp', settings);
+}
+
+function startNodePeer(options: PeerOptions, program: string, settings: object): Promise<RunningChild> {
+  const argv = [process.execPath, '--require', 'tsx/cjs', join(__dirname, `${program}.ts`)];
   return startPeer(options, {
-    name: 'plain-node',
-    argv: [process.execPath, '--require', 'tsx/cjs', program, JSON.stringify(settings)],
+    name: program,
+    argv: [...argv, JSON.stringify(settings)],
     readyWhen: (line) => line === 'listening',
   });
 }

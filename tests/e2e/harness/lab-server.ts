@@ -1,5 +1,5 @@
 /**
- * The inside of the lab: alone in its network namespace with bridge, router, etcd, control plane, region "lab" and the machines that
+ * The inside of the lab: alone in its network namespace with bridge, etcd, control plane, region "lab" and the machines that
  * the test powers on. It decides nothing and asserts nothing; it does what lab-protocol.ts names and answers.
  * Invariant: it ends when its standard input ends, and everything in here ends with it (the PID namespace sees to that).
  */
@@ -17,7 +17,6 @@ import type { Machine } from '../../../scripts/lab/machine';
 import type { OtherNic } from '../../../scripts/lab/machine-arguments';
 import { forwardFromNamespace } from '../../../scripts/lab/namespace';
 import { createBridge, createTap } from '../../../scripts/lab/network';
-import { startRouter } from '../../../scripts/lab/router';
 import { LAB_LINK } from '../../../scripts/quickstart/lab-site';
 import { startStack } from '../../../scripts/stack/stack';
 import type { Stack } from '../../../scripts/stack/stack';
@@ -161,7 +160,6 @@ async function serve(settings: LabSettings): Promise<void> {
   const say = (value: LabReady | LabAnswer): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
   const accelerator = await probeAccelerator({ kernel: settings.kernel });
   await createBridge({ name: LAB_LINK.bridge, address: LAB_LINK.bridgeAddress });
-  const router = await startRouter({ bridge: LAB_LINK.bridge });
   const foreign = settings.link === 'proxy' ? await startForeignDhcp(foreignDhcp(dir)) : undefined;
   const stack = await startStack({
     ...{ dir, regionId: 'lab', ramdiskDir, imagesDir, ports: PORTS },
@@ -185,7 +183,6 @@ async function serve(settings: LabSettings): Promise<void> {
   await forward.close();
   await stack.stop();
   await foreign?.stop();
-  await router.stop();
 }
 
 void serve(JSON.parse(process.argv[2] ?? '{}') as LabSettings).then(

@@ -35,6 +35,8 @@ export interface LinkSettings {
   /** Other DHCP servers that are on the link on purpose and are not reported. */
   readonly known_servers?: readonly string[];
   readonly unknown_clients: 'lease' | 'ignore';
+  /** `none`: nobody on the link announces an IPv6 router, and machines of ours are told so. Nothing is said when absent. */
+  readonly ipv6_router?: 'none';
   /** LPMOS_UEFI_CHAIN when absent. */
   readonly uefi_chain?: UefiChain;
   /** `proxy` is the boot server's port: 4011 where `server` is 67, else off unless named. */
@@ -61,7 +63,7 @@ const DEFAULTS = {
 const KNOWN = [
   ...['name', 'interface', 'service_address', 'mode', 'subnet', 'pool', 'router', 'dns_servers', 'domain'],
   ...['ntp_servers', 'lease_seconds', 'offer_seconds', 'reservations', 'relays', 'known_servers'],
-  ...['unknown_clients', 'uefi_chain', 'ports'],
+  ...['unknown_clients', 'ipv6_router', 'uefi_chain', 'ports'],
 ];
 /** A daemon with more has a switch for each rack in front of it, which relays: then a link is a line of text, not an interface. */
 const MAX_LINKS = 256;
@@ -121,6 +123,8 @@ function shapeProblems(raw: Raw, links: number): string[] {
   check('mode', modes.includes(settings['mode']), `must be one of ${LINK_SETTING_MODES.join(', ')}`);
   const chains: readonly unknown[] = [undefined, ...UEFI_CHAINS];
   check('uefi_chain', chains.includes(raw['uefi_chain']), `must be one of ${UEFI_CHAINS.join(', ')}`);
+  const router = raw['ipv6_router'];
+  check('ipv6_router', router === undefined || router === 'none', 'must be none, or be left out');
   for (const name of ['lease_seconds', 'offer_seconds']) {
     const isRight = Number.isSafeInteger(settings[name]) && Number(settings[name]) >= 1;
     check(name, isRight, 'must be a positive whole number of seconds');

@@ -23,6 +23,7 @@ export function checkLinkSettings(links: readonly DaemonLink[]): readonly FieldP
   return [
     ...links.flatMap(ownProblems),
     ...links.flatMap((link) => attachmentProblems(link, links.length)),
+    ...links.flatMap(routerProblems),
     ...repeated(links, 'name', ({ settings }) => settings.name),
     ...repeated(links, 'interface', ({ settings }) => settings.interface),
     ...overlaps(links),
@@ -78,6 +79,15 @@ function attachmentProblems({ settings, path, relayedOnly }: DaemonLink, links: 
   const problem =
     'is required where there are several links: name the interface on this link, or, if only relays reach it, name those in relays';
   return [{ path: `${path}.interface`, problem }];
+}
+
+/** A notice leaves by one interface, to machines that we hear ourselves. */
+function routerProblems({ settings, path }: DaemonLink): FieldProblem[] {
+  if (settings.ipv6_router === undefined) return [];
+  const problem =
+    settings.mode === 'external' ? 'makes no sense in mode "external"; leave it out' : 'needs interface; name it';
+  const isWrong = settings.mode === 'external' || settings.interface === undefined;
+  return isWrong ? [{ path: `${path}.ipv6_router`, problem }] : [];
 }
 
 function repeated(

@@ -6,13 +6,14 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { FieldProblem } from '@lpmos/core';
 import { LpmosError } from '@lpmos/core';
-import { openDeviceSockets } from '@lpmos/netboot';
+import { openDeviceSockets, startAnnouncer } from '@lpmos/netboot';
 import type { HostFacts } from './check-links';
 import type { DaemonLink } from './daemon-links';
 import { agentAddresses, httpAddresses, tftpAddresses } from './daemon-links';
 import { hostInterfaces } from './host-interfaces';
 import { deviceRequest } from './open-sockets';
 import { trySocket } from './probe-socket';
+import { routerlessDevices } from './router-notices';
 import { holderOf } from './socket-table';
 import type { PassedSocket } from './sockets';
 import { passedFor, passedServer, socketsOf } from './sockets';
@@ -46,7 +47,11 @@ export async function readHostFacts(question: HostQuestion): Promise<HostFacts> 
   return {
     interfaces,
     passed: question.passed,
-    refusals: [...refusals.flat(), ...(await tryDevices(question, interfaces))],
+    refusals: [
+      ...refusals.flat(),
+      ...(await tryDevices(question, interfaces)),
+      ...(await tryAnnouncer(question, interfaces)),
+    ],
   };
 }
 
@@ -127,15 +132,35 @@ async function tryDevices(
       interfaces.get(socket.device)?.includes(socket.address) === true &&
       passedFor(socket, passed) === undefined,
   );
-  try {
+  const problems = await problemsOf(async () => {
     const opened = await openDeviceSockets(
       sockets.flatMap((socket) => deviceRequest(socket, socket.device ?? '')),
     );
     for (const socket of opened) socket.close();
+  });
+  return problems.map(withHolder);
+}
+
+async function tryAnnouncer(
+  { links }: HostQuestion,
+  interfaces: ReadonlyMap<string, readonly string[]>,
+): Promise<readonly FieldProblem[]> {
+  const devices = routerlessDevices(links).filter(({ device }) => interfaces.has(device));
+  if (devices.length === 0) return [];
+  return problemsOf(async () => {
+    const announcer = await startAnnouncer({ devices, onProblem: () => undefined });
+    await announcer.stop();
+  });
+}
+
+/** What an attempt says is wrong with the fields that it was made for; other faults pass. */
+async function problemsOf(attempt: () => Promise<void>): Promise<readonly FieldProblem[]> {
+  try {
+    await attempt();
     return [];
   } catch (thrown) {
     if (!(thrown instanceof LpmosError) || thrown.fields === undefined) throw thrown;
-    return thrown.fields.map((field) => withHolder(field));
+    return thrown.fields;
   }
 }
 

@@ -1,0 +1,3 @@
+export { startAnnouncer } from './announcer';
+export type { AnnouncedDevice, Announcer, AnnouncerOptions } from './announcer';
+export { linkLocalAddress, noRouterAdvertisement } from './router-advertisement';
