@@ -139,7 +139,10 @@ interface ServerParts {
   readonly notices: RouterNotices;
 }
 
-function serverOf(options: DhcpServiceOptions, { link, ports, group, journal, notices }: ServerParts): Running {
+function serverOf(
+  options: DhcpServiceOptions,
+  { link, ports, group, journal, notices }: ServerParts,
+): Running {
   const server = createDhcpServer({
     ...options,
     onEvent: notices.after(link, options.onEvent),

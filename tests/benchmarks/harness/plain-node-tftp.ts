@@ -36,24 +36,44 @@ function layOut(file: Buffer): PacketsOf {
   };
 }
 
-function lookup(host: string, _options: object, done: (error: null, address: string, family: number) => void): void {
+function lookup(
+  host: string,
+  _options: object,
+  done: (error: null, address: string, family: number) => void,
+): void {
   done(null, host, 4);
 }
 
-function serve(request: Buffer, peer: RemoteInfo, address: string, fileBytes: number, packetsOf: PacketsOf): void {
+function serve(
+  request: Buffer,
+  peer: RemoteInfo,
+  address: string,
+  fileBytes: number,
+  packetsOf: PacketsOf,
+): void {
   const words = request.subarray(2).toString('latin1').split('\0');
   const asked = (name: string): number => Number(words[words.indexOf(name) + 1]);
   const windowsize = words.includes('windowsize') ? asked('windowsize') : 1;
   const packets = packetsOf(asked('blksize'));
-  const granted = ['blksize', asked('blksize'), 'tsize', fileBytes, ...(windowsize > 1 ? ['windowsize', windowsize] : [])];
-  const oack = Buffer.concat([Buffer.from([0, OPCODE.oack]), Buffer.from(`${granted.join('\0')}\0`, 'latin1')]);
+  const granted = [
+    'blksize',
+    asked('blksize'),
+    'tsize',
+    fileBytes,
+    ...(windowsize > 1 ? ['windowsize', windowsize] : []),
+  ];
+  const oack = Buffer.concat([
+    Buffer.from([0, OPCODE.oack]),
+    Buffer.from(`${granted.join('\0')}\0`, 'latin1'),
+  ]);
   const socket: Socket = createSocket({ type: 'udp4', lookup });
   let acked = 0;
   socket.on('message', (message) => {
     if (message.readUInt16BE(0) === OPCODE.ack) acked += (message.readUInt16BE(2) - acked) & 0xffff;
     else acked = packets.length;
     if (acked >= packets.length) socket.close();
-    for (let block = acked; block < Math.min(acked + windowsize, packets.length); block += 1) socket.send(packets[block] ?? '');
+    for (let block = acked; block < Math.min(acked + windowsize, packets.length); block += 1)
+      socket.send(packets[block] ?? '');
   });
   socket.on('error', () => socket.close());
   socket.bind({ address, port: 0 }, () => socket.connect(peer.port, peer.address, () => socket.send(oack)));

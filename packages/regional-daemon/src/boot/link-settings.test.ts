@@ -51,6 +51,14 @@ describe('the settings of the links', () => {
     ]);
   });
 
+  it('may say that there is no IPv6 router, and nothing else of it', () => {
+    const link = { subnet: '10.77.0.0/24', interface: 'eth1', ipv6_router: 'none' };
+    expect(readLinkList([link])).toMatchObject({ value: [{ ipv6_router: 'none' }] });
+    expect(problemsOf([{ ...link, ipv6_router: 'fe80::1' }])).toEqual([
+      'dhcp_links[0].ipv6_router must be none, or be left out',
+    ]);
+  });
+
   it('require a name as soon as there are two links', () => {
     const [one, two] = [{ subnet: '10.1.0.0/24' }, { subnet: '10.2.0.0/24', name: 'b' }];
     expect(problemsOf([one, two])).toEqual(['dhcp_links[0].name is required where there are several links']);

@@ -34,6 +34,17 @@ describe('links by their settings', () => {
     expect(settingsOf({ subnet: '10.1.0.0/24' })).toEqual([]);
   });
 
+  it('without an IPv6 router are links that we hear on an interface', () => {
+    const none = { ipv6_router: 'none' };
+    expect(settingsOf({ ...A, ...none }, { ...B, ...none, mode: 'proxy' })).toEqual([]);
+    expect(settingsOf({ subnet: '10.1.0.0/24', ...none })).toEqual([
+      'dhcp_links[0].ipv6_router needs interface; name it',
+    ]);
+    expect(settingsOf({ ...A, ...none, mode: 'external' })).toEqual([
+      'dhcp_links[0].ipv6_router makes no sense in mode "external"; leave it out',
+    ]);
+  });
+
   it('say every problem at once, in the operator’s words', () => {
     const problems = settingsOf(
       {

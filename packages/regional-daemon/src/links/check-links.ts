@@ -85,7 +85,9 @@ function attachmentProblems({ settings, path, relayedOnly }: DaemonLink, links: 
 function routerProblems({ settings, path }: DaemonLink): FieldProblem[] {
   if (settings.ipv6_router === undefined) return [];
   const problem =
-    settings.mode === 'external' ? 'makes no sense in mode "external"; leave it out' : 'needs interface; name it';
+    settings.mode === 'external'
+      ? 'makes no sense in mode "external"; leave it out'
+      : 'needs interface; name it';
   const isWrong = settings.mode === 'external' || settings.interface === undefined;
   return isWrong ? [{ path: `${path}.ipv6_router`, problem }] : [];
 }
