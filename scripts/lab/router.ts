@@ -1,6 +1,6 @@
 /**
- * The site's router, as far as machines notice it: it answers IPv6 router solicitations and nothing else. iPXE of 2019
- * waits 13 to 16 seconds for such an answer at every start when there is none; real sites have one.
+ * A router, as far as machines notice it: it answers IPv6 router solicitations and nothing else. iPXE of 2019 waits
+ * 13 to 16 seconds for such an answer at every start when there is none, where no region says so (`ipv6_router: none`).
  * Not responsible for DHCP: that is the product's work, so dnsmasq is told to serve neither DHCP leases nor DNS.
  */
 import { spawn } from 'node:child_process';

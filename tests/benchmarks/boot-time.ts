@@ -120,7 +120,7 @@ function resultOf(
         (rounds) =>
           `${rounds.name}, differences of the rounds: ${differencesOf(rounds).map(rounded).join(', ')} s.`,
       ),
-      `One QEMU machine (${accelerator.kind}: ${accelerator.reason}), ${MEMORY_MIB} MiB, one processor, an IPv6 router on the link. The UEFI chains load snponly.efi first.`,
+      `One QEMU machine (${accelerator.kind}: ${accelerator.reason}), ${MEMORY_MIB} MiB, one processor. iPXE gets an answer about IPv6 from both: from LPMOS that there is no router, beside the peer from one that is there (a second dnsmasq). The UEFI chains load snponly.efi first.`,
       'The peer hears the report through the same daemon, whose other marks it therefore does not show. dnsmasq is told not to ping before an offer and sends option 175.176, as LPMOS does.',
     ],
   };

@@ -1,6 +1,6 @@
 /**
  * The regional daemon's TFTP beside dnsmasq and atftpd: a loader of nearly 1 MB, with and without windows, for one machine and for fifty at
- * once. Servers take turns within each round; all run on one core, the load on the other.
+ * once. Servers take turns within each round; all run on one core, the load on the other. A fourth server shows what node:dgram costs alone.
  */
 import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { atLeast, rounded } from './harness/benchmark';
 import type { Benchmark, BenchmarkResult, Target } from './harness/benchmark';
 import { insideMain, runInside } from './harness/namespace-run';
 import type { InsideContext } from './harness/namespace-run';
-import { startAtftpd, startDnsmasqTftp } from './harness/peers';
+import { startAtftpd, startDnsmasqTftp, startPlainNodeTftp } from './harness/peers';
 import { cpuSeconds, LOAD_CORE, pin, runOn, SERVER_CORE } from './harness/processes';
 import { ROOT } from './harness/provenance';
 import { withSite } from './harness/site';
@@ -22,6 +22,8 @@ const LOADERS = '/usr/lib/ipxe';
 const FILE = 'ipxe.efi';
 const ADDRESS = '127.0.0.1';
 const ATFTPD_PORT = 6969;
+const PLAIN_PORT = 6970;
+const PLAIN = 'node:dgram alone';
 const CASES = [
   { windowsize: 1, clients: 1, transfersPerClient: 12 },
   { windowsize: 16, clients: 1, transfersPerClient: 25 },
@@ -73,15 +75,28 @@ async function measureInside(context: InsideContext): Promise<BenchmarkResult> {
   const settings = { stack: { dhcpLink: OPEN_LINK } };
   return withSite(async ({ stack }) => {
     pin(stack.daemon.pid, SERVER_CORE);
-    const peers: RunningChild[] = [
-      await startDnsmasqTftp({ dir, address: ADDRESS, core: SERVER_CORE, root }),
-      await startAtftpd({ dir, address: ADDRESS, core: SERVER_CORE, root, port: ATFTPD_PORT }),
-    ];
-    const servers: Server[] = [
-      { name: 'LPMOS', pid: stack.daemon.pid, port: stack.daemonPorts['tftp'] ?? 0 },
-      ...peers.map(({ name, pid }) => ({ name, pid, port: name === 'atftpd' ? ATFTPD_PORT : 69 })),
-    ];
+    const place = { dir, address: ADDRESS, core: SERVER_CORE };
+    const peers: RunningChild[] = [];
+    const startPeer = async (
+      name: string,
+      port: number,
+      starting: Promise<RunningChild>,
+    ): Promise<Server> => {
+      const peer = await starting;
+      peers.push(peer);
+      return { name, pid: peer.pid, port };
+    };
     try {
+      const servers: Server[] = [
+        { name: 'LPMOS', pid: stack.daemon.pid, port: stack.daemonPorts['tftp'] ?? 0 },
+        await startPeer(BASELINE, 69, startDnsmasqTftp({ ...place, root })),
+        await startPeer('atftpd', ATFTPD_PORT, startAtftpd({ ...place, root, port: ATFTPD_PORT })),
+        await startPeer(
+          PLAIN,
+          PLAIN_PORT,
+          startPlainNodeTftp({ ...place, port: PLAIN_PORT, file: join(root, FILE) }),
+        ),
+      ];
       return resultOf(await measureAll(servers, context), size);
     } finally {
       for (const peer of peers) await peer.stop();
@@ -168,6 +183,7 @@ function resultOf(samples: Samples, fileBytes: number): BenchmarkResult {
     ],
     remarks: [
       'LPMOS is the whole regional daemon with its log, not its TFTP alone. The load is a Node program on the other core and often the limit: compare the processor seconds.',
+      '`node:dgram alone` answers each ACK with the next packet and does nothing else: no timer, limit, log or check. Below it are only Node and the kernel.',
     ],
   };
 }

@@ -1,7 +1,7 @@
 /**
  * One power-on in the lab, up to the hardware report; runs inside a network namespace of its own (boot-lab.ts starts it).
  * Server `lpmos`: the regional daemon does everything. Server `peer`: dnsmasq does DHCP and nginx serves script, kernel and both initramfs
- * as static files, while the same daemon with DHCP off only hears the report. Machine, ramdisk, router and kernel arguments are equal: the
+ * as static files, while the same daemon with DHCP off only hears the report. Machine, ramdisk and kernel arguments are equal: the
  * peer's script is the daemon's own with its URLs changed, ticket included.
  */
 import { copyFile, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
@@ -48,7 +48,8 @@ async function round(settings: BootRoundSettings): Promise<BootRoundResult> {
   const marks: Mark[] = [];
   await createBridge({ name: LAB_LINK.bridge, address: LAB_LINK.bridgeAddress });
   await createTap({ name: LAB_MACHINE.tap, bridge: LAB_LINK.bridge });
-  const router = await startRouter({ bridge: LAB_LINK.bridge });
+  // The region says itself that there is none; for dnsmasq as a DHCP server alone, another one announces itself.
+  const router = settings.server === 'peer' ? await startRouter({ bridge: LAB_LINK.bridge }) : undefined;
   const stack = await startStack({
     dir: join(settings.dir, 'stack'),
     regionId: 'lab',
@@ -75,7 +76,7 @@ async function round(settings: BootRoundSettings): Promise<BootRoundResult> {
   } finally {
     for (const peer of peers) await peer.stop();
     await stack.stop();
-    await router.stop();
+    await router?.stop();
   }
 }
 
