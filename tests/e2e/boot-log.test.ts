@@ -1,5 +1,5 @@
 /** The reading of the daemon's log that the machine tests rely on: a promise that was not kept must be found. */
-import { isAgentScript, parseBootLog, unservedPromises } from './harness/boot-log';
+import { isAgentScript, parseBootLog, unservedPromises, withoutLoss } from './harness/boot-log';
 import type { BootLogEntry } from './harness/boot-log';
 
 const PEER = '10.77.0.128';
@@ -24,6 +24,18 @@ const BOOT = [dhcp, script, file('vmlinuz'), file('initramfs.img'), file('site.i
 
 it('finds nothing wrong with a boot in which every promise was kept, nor with two of them', () => {
   expect(unservedPromises([...BOOT, ...BOOT])).toEqual([]);
+});
+
+it('forgives on a lossy wire what the loss explains, and nothing else', () => {
+  const loader = { ...file('x'), protocol: 'tftp', request: 'RRQ snponly.efi', outcome: 'failed' };
+  const lastAckLost = { ...loader, reason: 'every block was sent, but the last was never acknowledged' };
+  const log = [dhcp, lastAckLost, dhcp, ...BOOT];
+  expect(unservedPromises(log)).toHaveLength(3);
+  expect(unservedPromises(withoutLoss([lastAckLost, dhcp, dhcp, ...BOOT]))).toEqual([]);
+  expect(unservedPromises(withoutLoss([{ ...loader, reason: 'the socket failed' }, ...BOOT]))).toHaveLength(
+    1,
+  );
+  expect(unservedPromises(withoutLoss([dhcp, script, ...BOOT]))).toHaveLength(3);
 });
 
 it.each([

@@ -2,6 +2,7 @@
  * The whole firmware matrix by one command: boots each cell from power-on to the hardware report, then lives whole UEFI lives with ten
  * power-ons after the installation, and prints tables of seconds.
  * Usage: pnpm run matrix [--list] [--cell NAME]... [--boots 10] (a part of a name is enough; lives are named life/NAME)
+ *        pnpm run matrix --loss 5: on a wire that loses 5 % of all frames, each way
  *        pnpm run matrix --arm64-loader /path/to/ipxe-arm64.efi: a 64-bit ARM machine up to its script, instead
  * Ends with 1 when a cell failed; the logs, consoles and disks of its lab are then kept and named.
  */
@@ -28,6 +29,11 @@ const COLUMNS = [
   ['agent', 'agent-connected'],
   ['report', 'hardware-reported'],
 ] as const;
+
+interface Wire {
+  readonly link: LinkOfLab;
+  readonly lossPercent?: number;
+}
 
 interface Row {
   readonly cell: FirmwareCell;
@@ -64,14 +70,15 @@ async function liveAll(lab: Lab, lives: readonly Life[], boots: number): Promise
 }
 
 async function bootAll(
-  link: LinkOfLab,
+  wire: Wire,
   cells: readonly FirmwareCell[],
   lives: readonly Life[],
   boots: number,
 ): Promise<{ readonly rows: Row[]; readonly well: boolean }> {
   if (cells.length === 0 && lives.length === 0) return { rows: [], well: true };
-  const lab = await startLab({ link });
-  print(`lab with the region as ${link}, machines run with ${lab.accelerator}`);
+  const lab = await startLab(wire);
+  const lossy = wire.lossPercent === undefined ? '' : `, ${wire.lossPercent} % of all frames are lost`;
+  print(`lab with the region as ${wire.link}${lossy}, machines run with ${lab.accelerator}`);
   const rows: Row[] = [];
   let well = false;
   try {
@@ -124,10 +131,12 @@ async function main(): Promise<number> {
     cell: { type: 'string', multiple: true },
     'arm64-loader': { type: 'string' },
     boots: { type: 'string', default: DISK_BOOTS },
+    loss: { type: 'string' },
   } as const;
   const { values } = parseArgs({ options });
   const boots = Number(values.boots);
   if (!Number.isInteger(boots) || boots < 1) throw new Error('--boots must be a whole number from 1 on');
+  const lossPercent = values.loss === undefined ? {} : { lossPercent: Number(values.loss) };
   const isChosen = chooser(values.cell ?? []);
   const cells = FIRMWARE_CELLS.filter(({ name }) => isChosen(name));
   const lives = LIVES.filter((life) => isChosen(lifeName(life)));
@@ -144,7 +153,7 @@ async function main(): Promise<number> {
   let well = true;
   for (const link of LINKS) {
     const ofLink = cells.filter((cell) => cell.link === link);
-    const result = await bootAll(link, ofLink, link === 'server' ? lives : [], boots);
+    const result = await bootAll({ link, ...lossPercent }, ofLink, link === 'server' ? lives : [], boots);
     rows.push(...result.rows);
     well &&= result.well;
   }

@@ -22,6 +22,24 @@ export function parseBootLog(text: string): BootLogEntry[] {
   });
 }
 
+/** The client has its file and is gone, and its last ACK is lost: RFC 1350 section 6 knows no way to tell this from a failure. */
+const LAST_ACK_LOST = /^every block was sent, but the last was never acknowledged$/;
+
+/** The log as it would be without what a lossy wire explains: lost last ACKs, and requests that were asked again. */
+export function withoutLoss(log: readonly BootLogEntry[]): BootLogEntry[] {
+  const settled = log.map((entry) =>
+    entry.protocol === 'tftp' && LAST_ACK_LOST.test(entry.reason)
+      ? { ...entry, outcome: 'completed' }
+      : entry,
+  );
+  return settled.filter((entry, at) => !isAskedAgain(entry, settled[at + 1]));
+}
+
+function isAskedAgain(entry: BootLogEntry, next: BootLogEntry | undefined): boolean {
+  const same = (key: 'protocol' | 'mac' | 'request' | 'reason'): boolean => entry[key] === next?.[key];
+  return same('protocol') && same('mac') && same('request') && same('reason');
+}
+
 const AGENT_FILES = ['vmlinuz', 'initramfs.img', 'site.img'];
 const IPXE_DHCP = /^DHCPACK ([\d.]+), the boot script/;
 

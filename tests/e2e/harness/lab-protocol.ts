@@ -31,6 +31,8 @@ export interface LabSettings {
   readonly imagesDir: string;
   readonly kernel: string;
   readonly link: LinkOfLab;
+  /** Of all frames on the link, each way; none when absent. */
+  readonly lossPercent?: number;
   /** Further settings of the daemon by their variable. */
   readonly daemonSettings?: Readonly<Record<string, string>>;
 }

@@ -12,6 +12,7 @@ import { probeAccelerator } from '../../../scripts/lab/accelerator';
 import type { Accelerator } from '../../../scripts/lab/accelerator';
 import { startForeignDhcp } from '../../../scripts/lab/foreign-dhcp';
 import type { ForeignDhcpOptions } from '../../../scripts/lab/foreign-dhcp';
+import { loseFrames } from '../../../scripts/lab/frame-loss';
 import { startMachine } from '../../../scripts/lab/machine';
 import type { Machine } from '../../../scripts/lab/machine';
 import type { OtherNic } from '../../../scripts/lab/machine-arguments';
@@ -160,6 +161,7 @@ async function serve(settings: LabSettings): Promise<void> {
   const say = (value: LabReady | LabAnswer): void => void process.stdout.write(`${JSON.stringify(value)}\n`);
   const accelerator = await probeAccelerator({ kernel: settings.kernel });
   await createBridge({ name: LAB_LINK.bridge, address: LAB_LINK.bridgeAddress });
+  if (settings.lossPercent !== undefined) await loseFrames(settings.lossPercent);
   const foreign = settings.link === 'proxy' ? await startForeignDhcp(foreignDhcp(dir)) : undefined;
   const stack = await startStack({
     ...{ dir, regionId: 'lab', ramdiskDir, imagesDir, ports: PORTS },

@@ -12,7 +12,7 @@ import { createApiClient } from '@lpmos/api';
 import type { ApiClient } from '@lpmos/api';
 import { forwardToNamespace, namespaceCommand } from '../../../scripts/lab/namespace';
 import { runCommand } from '../../../scripts/run-command';
-import { parseBootLog } from './boot-log';
+import { parseBootLog, withoutLoss } from './boot-log';
 import type { BootLogEntry } from './boot-log';
 import type { LabAnswer, LabOperation, LabOperations, LabReady, LabSettings } from './lab-protocol';
 
@@ -35,14 +35,16 @@ export interface Lab {
     operation: K,
     argument: LabOperations[K]['takes'],
   ): Promise<LabOperations[K]['gives']>;
-  /** What the daemon said about every request of a machine, in order. */
+  /** What the daemon said about every request of a machine, in order; on a lossy wire without what the loss explains. */
   bootLog(): BootLogEntry[];
   /** All lines of the daemon's log. */
   daemonLog(): string[];
   stop(options: { readonly keep: boolean }): Promise<void>;
 }
 
-export async function startLab(options: Pick<LabSettings, 'link' | 'daemonSettings'>): Promise<Lab> {
+export async function startLab(
+  options: Pick<LabSettings, 'link' | 'lossPercent' | 'daemonSettings'>,
+): Promise<Lab> {
   const built = await runCommand(process.execPath, [TSX, join(__dirname, 'build-artefacts.ts')], {
     ...{ cwd: ROOT, timeoutMs: BUILD_MS, env: { ...process.env } as Record<string, string> },
   });
@@ -61,14 +63,18 @@ export async function startLab(options: Pick<LabSettings, 'link' | 'daemonSettin
   };
   const { token, accelerator } = await line.ready.catch(async (thrown: unknown) => {
     await stop({ keep: true });
-    throw new Error(`no lab; its logs are kept in ${dir}`, { cause: thrown });
+    const why = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new Error(`no lab: ${why}\nIts logs are kept in ${dir}`, { cause: thrown });
   });
   const readLog = (): string => readFileSync(join(dir, 'lpmos-regional-daemon.log'), 'utf8');
   return {
     ...{ dir, accelerator, ramdiskDir: artefacts.ramdiskDir, stop },
     api: createApiClient({ baseUrl: `http://127.0.0.1:${forward.port}`, token }),
     ask: (operation, argument) => line.ask(operation, argument) as never,
-    bootLog: () => parseBootLog(readLog()),
+    bootLog: () => {
+      const log = parseBootLog(readLog());
+      return options.lossPercent === undefined ? log : withoutLoss(log);
+    },
     daemonLog: () => readLog().split('\n'),
   };
 }
