@@ -3,10 +3,13 @@
  * power-ons after the installation, and prints tables of seconds.
  * Usage: pnpm run matrix [--list] [--cell NAME]... [--boots 10] (a part of a name is enough; lives are named life/NAME)
  *        pnpm run matrix --loss 5: on a wire that loses 5 % of all frames, each way
+ *        pnpm run matrix --foreign kea: with Kea instead of dnsmasq as the other server of mode proxy
  *        pnpm run matrix --arm64-loader /path/to/ipxe-arm64.efi: a 64-bit ARM machine up to its script, instead
  * Ends with 1 when a cell failed; the logs, consoles and disks of its lab are then kept and named.
  */
 import { parseArgs } from 'node:util';
+import { FOREIGN_SERVERS } from '../../scripts/lab/foreign-dhcp';
+import type { ForeignServer } from '../../scripts/lab/foreign-dhcp';
 import { bootArm64 } from './harness/arm64-boot';
 import { bootCell } from './harness/boot-cell';
 import type { CellResult } from './harness/boot-cell';
@@ -32,6 +35,7 @@ const COLUMNS = [
 
 interface Wire {
   readonly link: LinkOfLab;
+  readonly foreign: ForeignServer;
   readonly lossPercent?: number;
 }
 
@@ -78,7 +82,8 @@ async function bootAll(
   if (cells.length === 0 && lives.length === 0) return { rows: [], well: true };
   const lab = await startLab(wire);
   const lossy = wire.lossPercent === undefined ? '' : `, ${wire.lossPercent} % of all frames are lost`;
-  print(`lab with the region as ${wire.link}${lossy}, machines run with ${lab.accelerator}`);
+  const beside = wire.link === 'proxy' ? ` beside ${wire.foreign}` : '';
+  print(`lab with the region as ${wire.link}${beside}${lossy}, machines run with ${lab.accelerator}`);
   const rows: Row[] = [];
   let well = false;
   try {
@@ -132,10 +137,13 @@ async function main(): Promise<number> {
     'arm64-loader': { type: 'string' },
     boots: { type: 'string', default: DISK_BOOTS },
     loss: { type: 'string' },
+    foreign: { type: 'string', default: 'dnsmasq' },
   } as const;
   const { values } = parseArgs({ options });
   const boots = Number(values.boots);
   if (!Number.isInteger(boots) || boots < 1) throw new Error('--boots must be a whole number from 1 on');
+  const foreign = FOREIGN_SERVERS.find((name) => name === values.foreign);
+  if (foreign === undefined) throw new Error(`--foreign must be one of ${FOREIGN_SERVERS.join(', ')}`);
   const lossPercent = values.loss === undefined ? {} : { lossPercent: Number(values.loss) };
   const isChosen = chooser(values.cell ?? []);
   const cells = FIRMWARE_CELLS.filter(({ name }) => isChosen(name));
@@ -153,7 +161,12 @@ async function main(): Promise<number> {
   let well = true;
   for (const link of LINKS) {
     const ofLink = cells.filter((cell) => cell.link === link);
-    const result = await bootAll({ link, ...lossPercent }, ofLink, link === 'server' ? lives : [], boots);
+    const result = await bootAll(
+      { link, foreign, ...lossPercent },
+      ofLink,
+      link === 'server' ? lives : [],
+      boots,
+    );
     rows.push(...result.rows);
     well &&= result.well;
   }

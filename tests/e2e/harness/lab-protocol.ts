@@ -2,6 +2,7 @@
  * What the test asks of the lab server and what it answers: one JSON object per line, over the server's standard input and output.
  * Values only. The test runs outside of the lab's network, the server inside; they share the file system and these lines.
  */
+import type { ForeignServer } from '../../../scripts/lab/foreign-dhcp';
 import type { BootOrder, MachineDisk, NicModel, OtherNic } from '../../../scripts/lab/machine-arguments';
 import type { MachineFirmware } from '../../../scripts/lab/machine-firmware';
 
@@ -31,6 +32,8 @@ export interface LabSettings {
   readonly imagesDir: string;
   readonly kernel: string;
   readonly link: LinkOfLab;
+  /** Who leases on link `proxy`; dnsmasq when absent. */
+  readonly foreign?: ForeignServer;
   /** Of all frames on the link, each way; none when absent. */
   readonly lossPercent?: number;
   /** Further settings of the daemon by their variable. */

@@ -49,7 +49,8 @@ const DHCP_LINK: Readonly<Record<LinkOfLab, unknown>> = {
   proxy: { ...UNLEASED, mode: 'proxy', known_servers: [FOREIGN_ADDRESS] },
 };
 
-const foreignDhcp = (dir: string): ForeignDhcpOptions => ({
+const foreignDhcp = ({ dir, foreign = 'dnsmasq' }: LabSettings): ForeignDhcpOptions => ({
+  server: foreign,
   bridge: LAB_LINK.bridge,
   address: `${FOREIGN_ADDRESS}/24`,
   pool: POOL,
@@ -162,7 +163,7 @@ async function serve(settings: LabSettings): Promise<void> {
   const accelerator = await probeAccelerator({ kernel: settings.kernel });
   await createBridge({ name: LAB_LINK.bridge, address: LAB_LINK.bridgeAddress });
   if (settings.lossPercent !== undefined) await loseFrames(settings.lossPercent);
-  const foreign = settings.link === 'proxy' ? await startForeignDhcp(foreignDhcp(dir)) : undefined;
+  const foreign = settings.link === 'proxy' ? await startForeignDhcp(foreignDhcp(settings)) : undefined;
   const stack = await startStack({
     ...{ dir, regionId: 'lab', ramdiskDir, imagesDir, ports: PORTS },
     serviceAddress: LAB_LINK.serviceAddress,
