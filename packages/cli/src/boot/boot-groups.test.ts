@@ -19,6 +19,8 @@ const accepts = (seconds: number) => fw(seconds, { request: 'DHCPREQUEST' });
 const tftp = (seconds: number, outcome: BootEntry['outcome'] = 'completed') =>
   at(seconds, { protocol: 'tftp', request: 'RRQ undionly.kpxe', outcome });
 const ipxe = (seconds: number) => at(seconds, { stage: 'ipxe', decision: 'agent' });
+const address = (seconds: number) =>
+  at(seconds, { stage: 'ipxe', decision: 'agent', request: 'DHCPREQUEST' });
 const script = (seconds: number, change: Partial<BootEntry> = {}) =>
   at(seconds, {
     protocol: 'http',
@@ -88,6 +90,7 @@ describe('hints', () => {
     ['loader-refused', [fw(0), accepts(1), tftp(3, 'refused')]],
     ['loader-silent', [fw(0), accepts(1), tftp(2)]],
     ['script-not-asked', [fw(0), accepts(1), tftp(2), ipxe(5)]],
+    ['ipv6-wait', [...WHOLE.slice(0, 4), address(6), script(22), file(23, 'vmlinuz'), file(24, 'site.img')]],
     ['wait', [...WHOLE.slice(0, 4), script(7, { decision: 'wait' })]],
     ['files-not-asked', WHOLE.slice(0, 5)],
     ['files-cut', [...WHOLE.slice(0, 5), file(8, 'vmlinuz', 'failed')]],
@@ -120,6 +123,13 @@ describe('hints', () => {
     const all = [...booted, read(7, '/agent/vmlinuz'), read(8, '/agent/site.img')];
     expect(hint(all, { taskStatus: 'pending_approval' })).toEqual([]);
     expect(hint(all, { taskStatus: 'booting' })).toEqual(['agent-silent']);
+  });
+
+  it('take three seconds for a proxy, and a second attempt of a machine, for no wait for a router', () => {
+    const boot = (seconds: number) => [ipxe(0), address(1), script(seconds), file(seconds + 1, 'site.img')];
+    expect(hint(boot(4))).toEqual([]);
+    expect(hint(boot(75))).toEqual([]);
+    expect(hint(boot(16))).toEqual(['ipv6-wait']);
   });
 
   it('find nothing wrong with firmware that is iPXE itself', () => {

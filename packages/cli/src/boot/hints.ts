@@ -40,6 +40,17 @@ const grubAsked = (facts: BootFacts): boolean =>
 const ipxeAsked = (facts: BootFacts): boolean => some(facts, (each) => each.stage === 'ipxe');
 const gotScript = (facts: BootFacts): boolean =>
   some(facts, (each) => isScript(each) && each.outcome === 'answered');
+/** From 13 to 16 s were measured; a lost packet or a proxy costs less, a machine that tries again more. */
+const IPV6_WAIT_MS = { least: 10_000, most: 30_000 };
+const waitedForRouter = ({ records }: BootFacts): boolean => {
+  const addressed = records.findLast(
+    (each) => isDhcp(each) && each.stage === 'ipxe' && each.request === 'DHCPREQUEST' && isBootAnswer(each),
+  );
+  const asked = records.find((each) => isScript(each) && each.outcome === 'answered');
+  if (addressed === undefined || asked === undefined) return false;
+  const waitedMs = Date.parse(asked.first_at) - Date.parse(addressed.last_at);
+  return waitedMs >= IPV6_WAIT_MS.least && waitedMs <= IPV6_WAIT_MS.most;
+};
 const isFile = (each: BootEntry): boolean => each.protocol === 'http' && !isScript(each);
 /** The last file that a machine loads, by whichever protocol. */
 const finished = (facts: BootFacts): boolean =>
@@ -139,6 +150,11 @@ const ROWS: readonly HintRow[] = [
     id: 'script-not-asked',
     when: stuck((facts) => ipxeAsked(facts) && !some(facts, isScript)),
     says: 'iPXE has its address and never asked for its script. A firewall drops HTTP to the region, or iPXE drives this card badly: look at the console, or use snponly.efi.',
+  },
+  {
+    id: 'ipv6-wait',
+    when: waitedForRouter,
+    says: 'iPXE had its address and asked for its script more than ten seconds later: it waits for an IPv6 router, in each boot. Let one announce itself on the link, or give the link "ipv6_router": "none".',
   },
   {
     id: 'wait',

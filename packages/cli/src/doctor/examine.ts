@@ -2,6 +2,7 @@
  * The examination of a network, in order: who answers DHCP here, which of them is the region, and then everything that a machine needs of it,
  * side by side. A shell: every wait has its deadline, the whole ends within 20 s; what the results mean is decided in the …-check.ts files.
  */
+import { readFileSync } from 'node:fs';
 import type { MacAddress } from '@lpmos/core';
 import { bootServerFinding, dhcpFindings, regionAddressIn, relayFinding } from './dhcp-check';
 import type { DhcpAnswer } from './dhcp-check';
@@ -18,6 +19,7 @@ import {
   tlsFinding,
 } from './http-check';
 import { askHttp } from './http-client';
+import { ipv6RouterFinding, listensToRouters } from './ipv6-check';
 import { FULL_BLOCK, SMALLER_BLOCKS, tftpFindings, tftpUntried } from './tftp-check';
 import { tryTftp } from './tftp-client';
 import { lookAtTls } from './tls-client';
@@ -57,7 +59,24 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
     mac,
     ...(region === undefined ? {} : { regionAddress: region }),
   });
-  return [...dhcp, ...(await examineRegion(options, offers, region))];
+  return [...dhcp, ipv6Part(interfaceName), ...(await examineRegion(options, offers, region))];
+}
+
+function ipv6Part(interfaceName: string): Finding {
+  const setting = (name: string) => readText(`/proc/sys/net/ipv6/conf/${interfaceName}/${name}`);
+  return ipv6RouterFinding(interfaceName, {
+    routes: readText('/proc/net/ipv6_route'),
+    listens: listensToRouters(setting('accept_ra'), setting('forwarding')),
+  });
+}
+
+/** Undefined where the kernel has no such file. */
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
 }
 
 /** Not being able to ask is a finding, and the rest can be looked at. */
