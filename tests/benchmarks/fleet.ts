@@ -10,6 +10,8 @@ import { median, spreadPercent } from './harness/statistics';
 const MACHINES = 50;
 const ROUNDS = { full: 3, quick: 1 };
 const DEADLINE_MS = 180_000;
+/** As the agent of a simulated machine says it. */
+const REPORTED = 'the region has the hardware report';
 const STAGES = ['offer', 'script', 'kernel', 'report'] as const;
 
 interface Round {
@@ -26,7 +28,7 @@ async function storm(seed: number): Promise<Round> {
       (await stack.api.listTasks({ statuses: [status], limit: MACHINES })).tasks.length === ids.length;
     await until('all tasks prepared', () => ready('ready'), DEADLINE_MS);
     const stop = new AbortController();
-    const opened = new Set<string>();
+    const reported = new Set<string>();
     const cpuBefore = cpuSeconds(stack.daemon.pid);
     const fleet = runFleet({
       machines: MACHINES,
@@ -41,12 +43,12 @@ async function storm(seed: number): Promise<Round> {
       concurrency: MACHINES,
       signal: stop.signal,
       onEvent: (mac, { detail }) => {
-        if (detail === 'session opened') opened.add(mac);
+        if (detail === REPORTED) reported.add(mac);
       },
     });
     fleet.catch(() => undefined);
-    // An agent sends its report behind its hello: the region may have stored it before the machine has read its welcome.
-    const all = async (): Promise<boolean> => opened.size === MACHINES && (await ready('pending_approval'));
+    // The region has stored a report some time before its machine has read that it has: both must be so, or the machine is missing in the figures.
+    const all = async (): Promise<boolean> => reported.size === MACHINES && (await ready('pending_approval'));
     await until('all reports', all, DEADLINE_MS, 200);
     const daemonCpuSeconds = cpuSeconds(stack.daemon.pid) - cpuBefore;
     stop.abort();

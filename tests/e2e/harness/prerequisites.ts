@@ -9,6 +9,7 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   ip: 'iproute2',
   dnsmasq: 'dnsmasq-base',
   etcd: 'etcd-server',
+  nft: 'nftables',
   openssl: 'openssl',
   'qemu-system-x86_64': 'qemu-system-x86',
   sfdisk: 'fdisk',
