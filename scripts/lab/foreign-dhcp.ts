@@ -38,7 +38,7 @@ interface ForeignProgram {
   readonly ready: RegExp;
 }
 
-export function foreignProgram(options: ForeignDhcpOptions): ForeignProgram {
+function foreignProgram(options: ForeignDhcpOptions): ForeignProgram {
   if (options.server === 'dnsmasq') {
     return { argv: ['dnsmasq', ...dnsmasqArguments(options)], ready: /DHCP, (?:IP range|sockets bound)/ };
   }

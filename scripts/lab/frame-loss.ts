@@ -7,14 +7,19 @@ import { runCommand } from '../run-command';
 /** From machines to the region's own services, from them to machines, and between two ports of a bridge. */
 const HOOKS = ['input', 'output', 'forward'] as const;
 
-export function frameLossRules(percent: number): string {
+function frameLossRules(percent: number): string {
   const chains = HOOKS.flatMap((hook) => [
     `chain ${hook} {`,
     `type filter hook ${hook} priority 0`,
-    `numgen random mod 1000 < ${Math.round(percent * 10)} counter drop`,
+    dropShare(percent),
     '}',
   ]);
   return ['table bridge loss {', ...chains, '}', ''].join('\n');
+}
+
+/** The rule of nftables that loses a share of what passes it. */
+export function dropShare(percent: number): string {
+  return `numgen random mod 1000 < ${Math.round(percent * 10)} counter drop`;
 }
 
 /** @param percent of all frames, above 0 and below 100 @throws Error when nft is not there */

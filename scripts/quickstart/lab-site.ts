@@ -1,12 +1,14 @@
 /** The lab: its link, its DHCP settings and its one machine, as data. Addresses are the lab's own; they exist inside its namespace only. */
 
+const BRIDGE = 'lpmos0';
+
 export const LAB_LINK = {
-  bridge: 'lpmos0',
+  bridge: BRIDGE,
   bridgeAddress: '10.77.0.1/24',
   serviceAddress: '10.77.0.1',
   dhcp: {
     name: 'lab',
-    interface: 'lpmos0',
+    interface: BRIDGE,
     subnet: '10.77.0.0/24',
     pool: { first: '10.77.0.100', last: '10.77.0.199' },
     lease_seconds: 3600,

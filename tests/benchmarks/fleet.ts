@@ -1,5 +1,5 @@
 /** Fifty machines that get power at the same moment, all served by one daemon: how long each waits for its offer, its script, its report. */
-import { fleetMac, runFleet } from '@lpmos/simulator';
+import { fleetMac, MILESTONES, runFleet } from '@lpmos/simulator';
 import type { FleetStatistics } from '@lpmos/simulator';
 import { rounded } from './harness/benchmark';
 import type { Benchmark, BenchmarkContext } from './harness/benchmark';
@@ -10,8 +10,6 @@ import { median, spreadPercent } from './harness/statistics';
 const MACHINES = 50;
 const ROUNDS = { full: 3, quick: 1 };
 const DEADLINE_MS = 180_000;
-/** As the agent of a simulated machine says it. */
-const REPORTED = 'the region has the hardware report';
 const STAGES = ['offer', 'script', 'kernel', 'report'] as const;
 
 interface Round {
@@ -42,8 +40,8 @@ async function storm(seed: number): Promise<Round> {
       staggerMs: 0,
       concurrency: MACHINES,
       signal: stop.signal,
-      onEvent: (mac, { detail }) => {
-        if (detail === REPORTED) reported.add(mac);
+      onEvent: (mac, event) => {
+        if (MILESTONES.report(event)) reported.add(mac);
       },
     });
     fleet.catch(() => undefined);

@@ -51,7 +51,7 @@ export interface Milestone {
 }
 
 /** The first event that shows it, on the first boot that has it. */
-const MILESTONES = {
+export const MILESTONES = {
   offer: (event: MachineEvent) => event.stage === 'dhcp' && event.detail.startsWith('offered '),
   script: (event: MachineEvent) => event.stage === 'script',
   kernel: (event: MachineEvent) => event.stage === 'kernel',

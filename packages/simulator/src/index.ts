@@ -13,7 +13,7 @@ export type {
 } from './machine-types';
 export { MACHINE_POINTS } from './machine-points';
 export type { MachinePoint } from './machine-points';
-export { fleetMac, runFleet } from './fleet';
+export { fleetMac, MILESTONES, runFleet } from './fleet';
 export type { FleetOptions, FleetResult, FleetStatistics, Milestone } from './fleet';
 export {
   combineFaults,

@@ -3,6 +3,7 @@
  * a share of what enters each port, so that a request and its answer are lost independently. Whoever deletes the namespaces removes it all.
  */
 import { spawnSync } from 'node:child_process';
+import { dropShare } from '../../../scripts/lab/frame-loss';
 import { ip } from './ip-command';
 
 export interface LossySwitchOptions {
@@ -48,8 +49,9 @@ export function makeLossySwitch(options: LossySwitchOptions): readonly string[] 
 
 function loseFrames(space: string, ports: readonly string[], percent: number): void {
   const hook = `type filter hook ingress devices = { ${ports.join(', ')} } priority 0;`;
-  const rule = `numgen random mod 1000 < ${percent * 10} counter drop`;
-  const rules = ['table netdev loss {', 'chain entering {', hook, rule, '}', '}', ''].join('\n');
+  const rules = ['table netdev loss {', 'chain entering {', hook, dropShare(percent), '}', '}', ''].join(
+    '\n',
+  );
   const nft = ['netns', 'exec', space, 'nft', '-f', '-'];
   const done = spawnSync('ip', nft, { input: rules, encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`nft: ${done.stderr}`);

@@ -3,7 +3,7 @@ import { isGrantLive } from '../install/grant';
 import type { TaskRecord } from '../task/task';
 import type { BootTask } from './decide';
 
-/** @param judging how often the disk may be written, and the time by which a grant is live */
+/** A grant is live at a time, and for as many attempts as the disk may be written. */
 export function bootTaskOf(
   { metadata, status, run, approval, grant }: TaskRecord,
   { writeBudget, nowMs }: { readonly writeBudget: number; readonly nowMs: number },

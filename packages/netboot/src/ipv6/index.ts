@@ -1,3 +1,2 @@
 export { startAnnouncer } from './announcer';
-export type { AnnouncedDevice, Announcer, AnnouncerOptions } from './announcer';
-export { linkLocalAddress, noRouterAdvertisement } from './router-advertisement';
+export type { AnnouncedDevice, Announcer } from './announcer';
