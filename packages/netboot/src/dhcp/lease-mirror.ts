@@ -6,6 +6,24 @@ import type { MacAddress } from '@lpmos/core';
 import type { Lease } from './lease-table';
 import { MAX_LEASES } from './lease-table';
 
+/**
+ * Leases from several sources as one, for LeaseTable. Of an address the newest record counts, and of a machine too; but clocks of two hosts
+ * differ, so an address that a machine seems to have left rests until that lease is over, like one that was declined.
+ */
+export function mergedLeases(...sources: readonly (readonly Lease[])[]): Lease[] {
+  const byAddress = new Map<string, Lease>();
+  const newestOf = new Map<MacAddress, Lease>();
+  const oldestFirst = sources.flat().sort((one, other) => one.sinceMs - other.sinceMs);
+  for (const lease of oldestFirst) {
+    byAddress.delete(lease.address);
+    byAddress.set(lease.address, lease);
+    if (lease.state === 'bound') newestOf.set(lease.mac, lease);
+  }
+  return [...byAddress.values()].map((lease) =>
+    lease.state === 'bound' && newestOf.get(lease.mac) !== lease ? { ...lease, state: 'declined' } : lease,
+  );
+}
+
 export class LeaseMirror {
   readonly #byAddress = new Map<string, Lease>();
   readonly #addressOf = new Map<MacAddress, string>();

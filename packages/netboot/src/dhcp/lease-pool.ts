@@ -2,16 +2,22 @@
  * Which address a machine may have: pure rules over a link and a view of the lease table.
  * Identity is the MAC and nothing else: firmware, iPXE and the system send different client identifiers and must get one address,
  * and vendors ship equal UUIDs. The first choice is a hash of the MAC, so a daemon that lost its leases offers the same again.
+ * What two daemons that share a pool may do is shared-pool.ts.
  * Invariant: an address that a live record of somebody else names is never the answer, whatever was asked for.
  */
 import type { MacAddress } from '@lpmos/core';
+import { formatIpv4, readIpv4 } from './ipv4';
 import type { Lease, LeaseView } from './lease-table';
 import type { LinkPlan } from './link';
 import { isPoolAddress } from './pool-index';
+import type { Sharing } from './shared-pool';
+import { isOwnShare } from './shared-pool';
 
 export interface Claim {
   readonly mac: MacAddress;
   readonly nowMs: number;
+  /** On a link with a partner. */
+  readonly sharing?: Sharing | undefined;
 }
 
 /** True when the address is one that this machine may hold on this link, whoever has it now. */
@@ -20,7 +26,10 @@ export function mayHold(plan: LinkPlan, leases: LeaseView, claim: Claim, address
   if (reservation?.number === address) return true;
   // A machine with a reservation lives in the pool only while somebody else sits on its address.
   if (reservation !== undefined && isFree(leases, claim, reservation.number)) return false;
-  return isPoolAddress(plan, address);
+  if (!isPoolAddress(plan, address)) return false;
+  if (isOwnShare(plan, address)) return true;
+  const held = leases.ofMac(claim.mac);
+  return held?.address === formatIpv4(address) && held.expiresAtMs > claim.nowMs;
 }
 
 /** True when the machine may hold the address and nobody else does. */
@@ -40,7 +49,16 @@ export function chooseAddress(
   const held = heldAddress(plan, leases, claim);
   if (held !== undefined) return held;
   if (requested !== undefined && canGrant(plan, leases, claim, requested)) return requested;
-  return leases.searchPool(hashOf(claim.mac), claim.nowMs);
+  return leases.searchPool(hashOf(claim.mac), endedBefore(claim));
+}
+
+/** How long a lease of the address may last at the most, in seconds: only the other daemon's share has a limit, while we are cut off. */
+export function longestLease(plan: LinkPlan, leases: LeaseView, claim: Claim, address: string): number {
+  const number = readIpv4(address);
+  const isOurs = number === undefined || isOwnShare(plan, number) || plan.reservedFor.has(number);
+  const held = leases.ofMac(claim.mac);
+  if (claim.sharing?.cutOff !== true || isOurs || held === undefined) return Infinity;
+  return Math.max(1, Math.floor((held.expiresAtMs - claim.nowMs) / 1000));
 }
 
 /** What the machine has or had, as long as it may have it again. */
@@ -53,8 +71,13 @@ function heldAddress(plan: LinkPlan, leases: LeaseView, claim: Claim): number | 
 
 function isFree(leases: LeaseView, claim: Claim, address: number): boolean {
   const lease = leases.ofAddress(address);
-  if (lease === undefined || lease.expiresAtMs <= claim.nowMs) return true;
+  if (lease === undefined) return true;
+  if (lease.expiresAtMs <= endedBefore(claim)) return true;
   return lease.mac === claim.mac && lease.state !== 'declined';
+}
+
+function endedBefore({ nowMs, sharing }: Claim): number {
+  return sharing?.reuseEndedBeforeMs ?? nowMs;
 }
 
 function addressNumber(lease: Lease): number {

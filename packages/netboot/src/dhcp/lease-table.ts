@@ -34,7 +34,7 @@ export interface LeaseView {
   ofMac(mac: MacAddress): Lease | undefined;
   ofAddress(address: number): Lease | undefined;
   /** An address of the pool that nobody holds, on a walk from `start`; see PoolIndex. */
-  searchPool(start: number, nowMs: number): number | undefined;
+  searchPool(start: number, endedBeforeMs: number): number | undefined;
 }
 
 /** A /16 of machines on one link; parse-link.ts refuses larger pools. */
@@ -61,8 +61,8 @@ export class LeaseTable implements LeaseView {
     return this.#byAddress.get(address);
   }
 
-  searchPool(start: number, nowMs: number): number | undefined {
-    return this.#pool.search(start, nowMs);
+  searchPool(start: number, endedBeforeMs: number): number | undefined {
+    return this.#pool.search(start, endedBeforeMs);
   }
 
   all(): Lease[] {

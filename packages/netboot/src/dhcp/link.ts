@@ -46,6 +46,11 @@ export interface DhcpLink {
   readonly subnet: string;
   /** Both ends included. Without a pool only reservations get a lease. */
   readonly pool?: { readonly first: string; readonly last: string };
+  /**
+   * The service address of the daemon that stands by for this one and serves the same link with the same pool. Each of the two gives new
+   * clients only its own share of the pool, so that both can answer at once (one cut off, the other taking over) and never give one address twice.
+   */
+  readonly partnerAddress?: string;
   readonly router?: string;
   readonly dnsServers: readonly string[];
   readonly domain?: string;
@@ -72,10 +77,12 @@ export interface LinkPlan {
   readonly subnet: Subnet;
   readonly serverAddress: number;
   readonly pool?: { readonly first: number; readonly last: number };
+  /** The share of the pool that is ours to give: even or odd addresses; all where we are alone. */
+  readonly poolShare: 'all' | 'even' | 'odd';
   readonly reservationOf: ReadonlyMap<MacAddress, Reservation & { readonly number: number }>;
   /** Reserved addresses and their owners. */
   readonly reservedFor: ReadonlyMap<number, MacAddress>;
-  /** Never leased, though inside the pool: ours, the router's, name servers'. */
+  /** Never leased, though inside the pool: ours, our partner's, the router's, name servers'. */
   readonly excluded: ReadonlySet<number>;
   readonly relays: ReadonlySet<string>;
   readonly knownServers: ReadonlySet<string>;
@@ -85,24 +92,33 @@ export interface LinkPlan {
 export function planLink(link: DhcpLink): LinkPlan {
   const subnet = readSubnet(link.subnet);
   if (subnet === undefined) throw new RangeError(`"${link.subnet}" is no subnet`);
-  const taken = [link.serverAddress, link.router, link.boot.nextServer, ...link.dnsServers, ...link.relays];
+  const { serverAddress, partnerAddress } = link;
+  const taken = [serverAddress, partnerAddress, link.router, link.boot.nextServer];
   const reservations = link.reservations.map((entry) => ({ ...entry, number: numberOf(entry.address) }));
   return {
     link,
     mode: link.mode ?? 'server',
     subnet,
-    serverAddress: numberOf(link.serverAddress),
+    serverAddress: numberOf(serverAddress),
     ...(link.pool === undefined
       ? {}
       : { pool: { first: numberOf(link.pool.first), last: numberOf(link.pool.last) } }),
+    poolShare: partnerAddress === undefined ? 'all' : shareBeside(serverAddress, partnerAddress),
     reservationOf: new Map(reservations.map((entry) => [entry.mac, entry])),
     reservedFor: new Map(reservations.map((entry) => [entry.number, entry.mac])),
     excluded: new Set(
-      [...taken, ...(link.ntpServers ?? [])].flatMap((text) => (text ? [numberOf(text)] : [])),
+      [...taken, ...link.dnsServers, ...link.relays, ...(link.ntpServers ?? [])].flatMap((text) =>
+        text ? [numberOf(text)] : [],
+      ),
     ),
     relays: new Set(link.relays),
-    knownServers: new Set(link.knownServers),
+    knownServers: new Set([...(link.knownServers ?? []), ...(partnerAddress ? [partnerAddress] : [])]),
   };
+}
+
+/** Both daemons come to the same division, each from the other's address, without a word between them. */
+function shareBeside(own: string, partner: string): 'even' | 'odd' {
+  return numberOf(own) < numberOf(partner) ? 'even' : 'odd';
 }
 
 function numberOf(text: string): number {

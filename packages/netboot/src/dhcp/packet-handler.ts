@@ -21,6 +21,7 @@ import { decodePacket } from './packet';
 import type { DhcpResponse, RespondInput } from './respond';
 import { respond } from './respond';
 import { respondProxy } from './respond-proxy';
+import { sharingOf } from './shared-pool';
 
 /** What a link is at the moment: replaced as a whole when its settings change. */
 export interface LinkState {
@@ -37,6 +38,8 @@ export interface PacketHandlerOptions {
   readonly nowMs: () => number;
   readonly emit: BootEventListener;
   readonly onLease?: (lease: Lease) => void;
+  /** Whether this daemon leads its region now; without it, it always does. */
+  readonly leads?: () => boolean;
 }
 
 export interface PacketHandler {
@@ -49,13 +52,18 @@ export interface PacketHandler {
 const MAX_REPLIES_IN_FLIGHT = 1024;
 
 interface Shell extends LinkState, Omit<PacketHandlerOptions, 'state' | 'nowMs'> {
+  readonly servesSinceMs: number;
   readonly foreign: ForeignServerWatch;
   readonly flight: { replies: number };
 }
 
 export function packetHandler(options: PacketHandlerOptions): PacketHandler {
   const { emit } = options;
-  const own = { foreign: createForeignServerWatch(), flight: { replies: 0 } };
+  const own = {
+    foreign: createForeignServerWatch(),
+    flight: { replies: 0 },
+    servesSinceMs: options.nowMs(),
+  };
   let shell: Shell = { ...options, ...options.state(), ...own };
   const current = (): Shell => {
     const { plan, table } = options.state();
@@ -115,7 +123,13 @@ function answer(shell: Shell, arrival: Arrival, request: AdmittedRequest): void 
   const { plan, emit, decider } = shell;
   const { from } = arrival;
   const decision = decider.decide(request.mac);
-  const input = { request, plan, decision, leases: shell.table, nowMs: arrival.nowMs };
+  const { nowMs } = arrival;
+  const sharing = sharingOf(plan, {
+    leads: shell.leads?.() ?? true,
+    servesSinceMs: shell.servesSinceMs,
+    nowMs,
+  });
+  const input = { request, plan, decision, leases: shell.table, nowMs, sharing };
   const response = decideResponse(arrival, input);
   if (!applyLease(shell, response)) {
     return emit(event(from, { ...about(request), outcome: 'refused', reason: 'the lease table is full' }));

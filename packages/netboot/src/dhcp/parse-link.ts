@@ -40,8 +40,10 @@ const FIELDS = [
     'leaseSeconds',
   ],
   ...['offerSeconds', 'reservations', 'relays', 'ports', 'boot', 'unknownClients', 'mode', 'knownServers'],
-  'relayedOnly',
+  ...['relayedOnly', 'partnerAddress'],
 ];
+/** Addresses that no client may have. */
+const OF_THE_NETWORK = ['serverAddress', 'partnerAddress', 'router'];
 /** The longest text that is one option. */
 const MAX_OPTION = 255;
 /** Option 51 says "for ever" with all bits set; we lease for at most a year, so that an address always comes back. */
@@ -105,6 +107,7 @@ function checkNetwork(link: Scope, subnet: Subnet | undefined): void {
     link.report('relayedOnly', 'must be true or false');
   checkHost(link, 'serverAddress', relayed === true ? undefined : subnet);
   if (link.raw['router'] !== undefined) checkHost(link, 'router', subnet);
+  if (link.raw['partnerAddress'] !== undefined) checkPartner(link, relayed === true ? undefined : subnet);
   checkAddresses(link, 'dnsServers');
   if (link.raw['ntpServers'] !== undefined) checkAddresses(link, 'ntpServers');
   checkAddresses(link, 'relays', MAX_RELAYS);
@@ -116,6 +119,12 @@ function checkNetwork(link: Scope, subnet: Subnet | undefined): void {
   checkText(link, 'domain', { pattern: DOMAIN_NAME, problem: 'must be a domain name such as lab.example' });
 }
 
+function checkPartner(link: Scope, subnet: Subnet | undefined): void {
+  const partner = checkHost(link, 'partnerAddress', subnet);
+  if (partner === undefined || partner !== addressOf(link.raw['serverAddress'])) return;
+  link.report('partnerAddress', 'is serverAddress; name the address of the other daemon');
+}
+
 function checkPool(link: Scope, subnet: Subnet | undefined): void {
   const pool = inner(link, 'pool', ['first', 'last'], { optional: true });
   if (pool === undefined) return;
@@ -125,7 +134,7 @@ function checkPool(link: Scope, subnet: Subnet | undefined): void {
   if (last < first) return link.report('pool.last', 'lies before pool.first');
   if (last - first >= MAX_LEASES)
     link.report('pool', `has more than ${MAX_LEASES} addresses; split the link`);
-  for (const field of ['serverAddress', 'router']) {
+  for (const field of OF_THE_NETWORK) {
     const own = addressOf(link.raw[field]);
     if (own === undefined || own < first || own > last) continue;
     link.report('pool', `contains ${field} ${formatIpv4(own)}; leave it out of the pool`);
@@ -172,7 +181,7 @@ function checkReservation({ entry, link, subnet, seen }: ReservationCheck): MacA
   else once(mac, 'mac');
   const number = checkHost(entry, 'address', subnet);
   if (number !== undefined) once(number, 'address');
-  for (const field of ['serverAddress', 'router']) {
+  for (const field of OF_THE_NETWORK) {
     if (number !== undefined && number === addressOf(link.raw[field])) {
       entry.report(`${entry.prefix}address`, `is ${field}; reserve another address`);
     }

@@ -7,6 +7,7 @@
 import { isHostOf } from './ipv4';
 import type { Lease } from './lease-table';
 import type { LinkPlan } from './link';
+import { isOwnShare } from './shared-pool';
 
 /** Under pressure an offer that nobody took is given away after this long. EDK2 collects offers for 4 s before it asks. */
 const RECYCLE_OFFER_AFTER_MS = 10_000;
@@ -27,7 +28,9 @@ export class PoolIndex {
     this.#first = plan.pool?.first ?? 0;
     const size = plan.pool === undefined ? 0 : plan.pool.last - plan.pool.first + 1;
     this.#freeFromMs = Float64Array.from({ length: size }, (_, offset) =>
-      isPoolAddress(plan, this.#first + offset) ? NEVER_USED : Number.POSITIVE_INFINITY,
+      isPoolAddress(plan, this.#first + offset) && isOwnShare(plan, this.#first + offset)
+        ? NEVER_USED
+        : Number.POSITIVE_INFINITY,
     );
   }
 
@@ -40,16 +43,16 @@ export class PoolIndex {
   }
 
   /**
-   * The first address of a walk around the pool that nobody ever had, else the first that may be taken again, else undefined.
+   * The first address of a walk around the pool that nobody ever had, else the first whose lease ended before a time, else undefined.
    * Old clients so find their addresses as long as there are others.
    */
-  search(start: number, nowMs: number): number | undefined {
+  search(start: number, endedBeforeMs: number): number | undefined {
     const row = this.#freeFromMs;
     let again: number | undefined;
     for (let step = 0, offset = start % row.length; step < row.length; step += 1) {
       const from = row[offset] ?? Number.POSITIVE_INFINITY;
       if (from === NEVER_USED) return this.#first + offset;
-      if (from <= nowMs) again ??= offset;
+      if (from <= endedBeforeMs) again ??= offset;
       offset = offset + 1 === row.length ? 0 : offset + 1;
     }
     return again === undefined ? undefined : this.#first + again;

@@ -11,7 +11,7 @@ import { bootData } from './boot-data';
 import type { Endpoint } from './datagram-port';
 import { NO_ADDRESS, formatIpv4, isHostOf, readIpv4 } from './ipv4';
 import type { Claim } from './lease-pool';
-import { canGrant, chooseAddress, mayHold } from './lease-pool';
+import { canGrant, chooseAddress, longestLease, mayHold } from './lease-pool';
 import type { Lease, LeaseView } from './lease-table';
 import type { LinkPlan } from './link';
 import type { MessageTypeName } from './option-codes';
@@ -21,6 +21,8 @@ import type { DhcpPacket } from './packet';
 import type { ReplyType } from './reply';
 import { buildReply } from './reply';
 import { routeReply } from './route-reply';
+import type { Sharing } from './shared-pool';
+import { endedLease } from './shared-pool';
 
 export interface RespondInput {
   readonly request: AdmittedRequest;
@@ -29,6 +31,8 @@ export interface RespondInput {
   readonly leases: LeaseView;
   /** Milliseconds since the epoch on a clock that does not step. */
   readonly nowMs: number;
+  /** On a link with a partner; see sharingOf. */
+  readonly sharing?: Sharing | undefined;
 }
 
 export type DhcpResponse =
@@ -106,12 +110,14 @@ function onRequest(input: RespondInput): DhcpResponse {
 
 /** SELECTING: the client chose one of the offers. */
 function onSelect(input: RespondInput, address: string, chosenServer: string): DhcpResponse {
-  const { request, leases } = input;
+  const { request, plan, leases } = input;
   if (chosenServer !== request.serverIdentifier) {
     const held = leases.ofMac(request.mac);
     const reason = `the client chose server ${chosenServer}`;
     if (held?.state !== 'offered') return ignored(reason);
-    return ignored(`${reason}; ${held.address} is free again`, { lease: released(held, input.nowMs) });
+    return ignored(`${reason}; ${held.address} is free again`, {
+      lease: endedLease(plan, held, input.nowMs),
+    });
   }
   if (isGrantable(input, address)) return bind(input, address);
   return refuse(input, `${address} is not yours to take`);
@@ -166,13 +172,13 @@ function onDecline(input: RespondInput): DhcpResponse {
 
 /** Only the holder may give an address back, so that nobody can free what others use. */
 function onRelease(input: RespondInput): DhcpResponse {
-  const { request, leases, nowMs } = input;
+  const { request, plan, leases, nowMs } = input;
   const held = leases.ofMac(request.mac);
   if (isForAnother(request)) return ignored(`the client releases a lease of ${request.chosenServer}`);
   if (held === undefined || held.address !== request.packet.ciaddr) {
     return ignored('a client releases an address that it does not have');
   }
-  return ignored(`${held.address} was released`, { lease: released(held, nowMs) });
+  return ignored(`${held.address} was released`, { lease: endedLease(plan, held, nowMs) });
 }
 
 /** The client has an address from elsewhere and wants the parameters (RFC 2131 section 4.3.5). */
@@ -198,7 +204,7 @@ function isGrantable(input: RespondInput, address: string): boolean {
 }
 
 function bind(input: RespondInput, address: string): DhcpResponse {
-  return grant(input, 'DHCPACK', address, leaseOf(input, address, 'bound', leaseSeconds(input)));
+  return grant(input, 'DHCPACK', address, leaseOf(input, address, 'bound', leaseSeconds(input, address)));
 }
 
 function grant(input: RespondInput, type: ReplyType, yiaddr?: string, lease?: Lease): DhcpResponse {
@@ -215,7 +221,7 @@ function grant(input: RespondInput, type: ReplyType, yiaddr?: string, lease?: Le
     type,
     request,
     plan,
-    ...(yiaddr === undefined ? {} : { yiaddr, leaseSeconds: leaseSeconds(input) }),
+    ...(yiaddr === undefined ? {} : { yiaddr, leaseSeconds: leaseSeconds(input, yiaddr) }),
     ...(hostname === undefined ? {} : { hostname }),
     ...(boot.kind === 'boot' ? { boot: boot.data } : {}),
   });
@@ -243,10 +249,12 @@ function refuse(input: RespondInput, message: string): DhcpResponse {
   return { kind: 'reply', type, packet, maxBytes, to, reason: `DHCPNAK: ${message}` };
 }
 
-function leaseSeconds({ request, plan }: RespondInput): number {
+function leaseSeconds(input: RespondInput, address: string): number {
+  const { request, plan, leases } = input;
   const granted = plan.link.leaseSeconds;
   const asked = readU32(request.packet.options, OPTION.leaseTime) ?? granted;
-  return Math.min(granted, Math.max(asked, SHORTEST_LEASE_SECONDS));
+  const seconds = Math.min(granted, Math.max(asked, SHORTEST_LEASE_SECONDS));
+  return Math.min(seconds, longestLease(plan, leases, claimOf(input), address));
 }
 
 function leaseOf(input: RespondInput, address: string, state: 'offered' | 'bound', seconds: number): Lease {
@@ -261,12 +269,8 @@ function leaseOf(input: RespondInput, address: string, state: 'offered' | 'bound
   };
 }
 
-function released(lease: Lease, nowMs: number): Lease {
-  return { ...lease, state: 'released', sinceMs: nowMs, expiresAtMs: nowMs };
-}
-
-function claimOf({ request, nowMs }: RespondInput): Claim {
-  return { mac: request.mac, nowMs };
+function claimOf({ request, nowMs, sharing }: RespondInput): Claim {
+  return { mac: request.mac, nowMs, sharing };
 }
 
 function ignored(

@@ -38,6 +38,8 @@ export interface DhcpServerOptions {
   readonly initialLeases?: readonly Lease[];
   /** Called for bound, released and declined leases (an offer is not worth keeping); must not block. */
   readonly onLease?: (lease: Lease) => void;
+  /** Whether this daemon leads its region now: asked for each request of a link with a partner. Without it, it always does. */
+  readonly leads?: () => boolean;
   /** A socket broke and the server serves nobody any more. */
   readonly onFailure?: (error: Error) => void;
 }
@@ -67,7 +69,7 @@ export interface DhcpServer {
 export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const emit = guarded(options.onEvent);
   let state = linkState(checkedLink(options), options.initialLeases ?? [], emit);
-  const { decider, clock, onLease, group } = options;
+  const { decider, clock, onLease, group, leads } = options;
   // Lease times are epoch times that survive a restart, on a clock that no time server can step.
   const epochMs = clock.nowMs() - clock.monotonicMs();
   const nowMs = (): number => epochMs + clock.monotonicMs();
@@ -75,6 +77,7 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
     ...{ state: () => state, decider, nowMs, emit },
     ...(group === undefined ? {} : { group }),
     ...(onLease === undefined ? {} : { onLease }),
+    ...(leads === undefined ? {} : { leads }),
   });
   return {
     ...portLife({ options, emit, handler }),
@@ -100,7 +103,7 @@ function linkState(link: DhcpLink, leases: readonly Lease[], emit: BootEventList
 }
 
 /** What sockets and leases hang on. */
-const FIXED = ['name', 'serverAddress', 'subnet', 'relayedOnly', 'ports'] as const;
+const FIXED = ['name', 'serverAddress', 'partnerAddress', 'subnet', 'relayedOnly', 'ports'] as const;
 
 function refuseFixed(now: DhcpLink, next: DhcpLink): void {
   const fields = FIXED.filter((field) => JSON.stringify(now[field]) !== JSON.stringify(next[field])).map(
