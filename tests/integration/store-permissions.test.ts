@@ -7,6 +7,7 @@ import type { TaskStore } from '@lpmos/core';
 import {
   createBootStore,
   createEtcdKv,
+  createLeaseStore,
   createRegionStore,
   createSession,
   createTaskStore,
@@ -97,6 +98,13 @@ it('a region does its whole work with its own ranges', async () => {
   expect(await histories.read(REGION, [mac])).toEqual([boots]);
   const found = await createBootStore({ kv: hubKv }).readOf(mac, [OTHER_REGION, REGION]);
   expect([...found]).toEqual([[REGION, boots]]);
+  const copy = { schema_version: 1, mac, state: 'bound', since_ms: 1, expires_at_ms: 2 } as const;
+  const stored = { link: 'boot', address: '10.77.0.9', lease: copy };
+  const leases = createLeaseStore({ kv: regionKv });
+  done(await leases.write({ put: [stored], forget: [] }, fence));
+  expect(await leases.all(REGION).next()).toEqual({ done: false, value: stored });
+  done(await leases.write({ put: [], forget: [stored] }, fence));
+  expect(await leases.all(REGION).next()).toMatchObject({ done: true });
   await until('the cache to see the end', () => cache.get(task.metadata.id)?.version === task.version);
   expect(task.status).toBe('completed');
   expect(refusal(await hub.create(newTask()))).toBe('done');
@@ -106,8 +114,18 @@ it('a region can neither read nor write elsewhere', async () => {
   const foreign = done(await hub.create(newTask({ machine: 7, regionId: OTHER_REGION })));
   await expect(region.read(foreign.metadata.id)).rejects.toMatchObject({ code: 'internal' });
   await expect(readRange(regionKv, tasksRange())).rejects.toMatchObject({ code: 'internal' });
-  const put = { op: 'put', key: `/lpmos/tasks/${foreign.metadata.id}/status`, value: 'failed' } as const;
-  expect(await regionKv.txn({ compares: [], then: [put], otherwise: [] })).toMatchObject({ kind: 'refused' });
+  const leases = createLeaseStore({ kv: regionKv });
+  await expect(leases.all(OTHER_REGION).next()).rejects.toMatchObject({ code: 'internal' });
+  for (const key of [
+    `/lpmos/tasks/${foreign.metadata.id}/status`,
+    `/lpmos/regions/${OTHER_REGION}/leases/boot/10.77.0.9`,
+  ]) {
+    const put = { op: 'put', key, value: 'failed' } as const;
+    expect(await regionKv.txn({ compares: [], then: [put], otherwise: [] })).toMatchObject({
+      kind: 'refused',
+    });
+    expect((await hubKv.range({ range: { start: key }, limit: 1 })).entries[0]?.value).not.toBe('failed');
+  }
   expect(await hub.read(foreign.metadata.id)).toEqual(foreign);
 });
 

@@ -3,6 +3,7 @@ export * from './boot/boot-task';
 export * from './boot/decide';
 export * from './boot/exit-method';
 export * from './canonical-json';
+export * from './dhcp/lease-copy';
 export * from './errors';
 export * from './ids';
 export * from './install/grant';

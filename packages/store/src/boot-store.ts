@@ -7,6 +7,7 @@ import { MACHINE_BOOTS_BYTES } from '@lpmos/core';
 import type { Fence, MachineBoots, MacAddress, RegionId, WriteOutcome } from '@lpmos/core';
 import { bootsKey, bootsRange, parseBootsKey } from './keys';
 import type { Kv, KvEntry, TxnWrite } from './kv';
+import { rangeEntries } from './range-entries';
 import { KEYS_PER_READ, readKeys } from './read-keys';
 import { codecs } from './records';
 import { fenced } from './region-store';
@@ -76,23 +77,12 @@ export function createBootStore({ kv }: { readonly kv: Kv }): BootStore {
 }
 
 async function* remembered(kv: Kv, region: RegionId): AsyncGenerator<RememberedMachine, void, undefined> {
-  const { start, end } = bootsRange(region);
-  let from = start;
-  for (;;) {
-    const page = await kv.range({
-      range: end === undefined ? { start: from } : { start: from, end },
-      limit: MACHINES_PER_PAGE,
-    });
-    for (const entry of page.entries) {
-      const mac = parseBootsKey(entry.key);
-      if (mac === undefined) continue;
-      const boots = decoded(entry);
-      const last_at = boots?.records.reduce((latest, each) => max(latest, each.last_at), '') ?? '';
-      yield { mac, known: boots?.known ?? false, last_at };
-    }
-    const last = page.entries.at(-1);
-    if (!page.more || last === undefined) return;
-    from = `${last.key}\0`;
+  for await (const entry of rangeEntries(kv, bootsRange(region), MACHINES_PER_PAGE)) {
+    const mac = parseBootsKey(entry.key);
+    if (mac === undefined) continue;
+    const boots = decoded(entry);
+    const last_at = boots?.records.reduce((latest, each) => max(latest, each.last_at), '') ?? '';
+    yield { mac, known: boots?.known ?? false, last_at };
   }
 }
 

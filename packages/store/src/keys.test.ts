@@ -4,8 +4,12 @@ import { mac } from './contract/fixtures';
 import {
   agentKey,
   assignmentKey,
+  bootsRange,
   idempotencyKey,
+  leaseKey,
+  leasesRange,
   machineGuardKey,
+  parseLeaseKey,
   parseTaskKey,
   regionKey,
   regionTagKey,
@@ -28,6 +32,7 @@ describe('the key tree', () => {
     expect(regionKey(DC1, 'client/heartbeat')).toBe('/lpmos/regions/dc1/client/heartbeat');
     expect(regionKey(DC1, 'leader')).toBe('/lpmos/regions/dc1/leader');
     expect(assignmentKey(DC1, ID)).toBe(`/lpmos/regions/dc1/tasks/${ID}`);
+    expect(leaseKey(DC1, 'rack-7.b', '10.77.0.9')).toBe('/lpmos/regions/dc1/leases/rack-7.b/10.77.0.9');
     expect(regionTagKey(tagOfTask(ID))).toBe('/lpmos/region-tags/5891b5b5');
     expect(agentKey(mac(1), 'last_seen')).toBe('/lpmos/agents/52:54:00:00:00:01/last_seen');
     expect(machineGuardKey(mac(1))).toBe('/lpmos/guards/machines/52:54:00:00:00:01');
@@ -56,6 +61,36 @@ describe('the key tree', () => {
     expect(parseTaskKey(key)).toBeUndefined();
   });
 
+  it.each([
+    ['boot', '10.77.0.9'],
+    ['a', '0.0.0.0'],
+    ['Rack_7.b-2', '255.255.255.255'],
+    ['x'.repeat(64), '192.168.100.200'],
+  ])('parses the lease key of link %s and address %s', (link, address) => {
+    expect(parseLeaseKey(leaseKey(DC1, link, address))).toEqual({ link, address });
+  });
+
+  it.each([
+    '/lpmos/regions/dc1/leases/',
+    '/lpmos/regions/dc1/leases/boot',
+    '/lpmos/regions/dc1/leases/boot/',
+    '/lpmos/regions/dc1/leases//10.77.0.9',
+    '/lpmos/regions/dc1/leases/boot/10.77.0.9/more',
+    '/lpmos/regions/dc1/leases/boot/10.77.0.9\n',
+    '/lpmos/regions/dc1/leases/boot/10.77.0',
+    '/lpmos/regions/dc1/leases/boot/10.77.0.256',
+    '/lpmos/regions/dc1/leases/boot/010.77.0.9',
+    '/lpmos/regions/dc1/leases/boot/::1',
+    '/lpmos/regions/dc1/leases/.boot/10.77.0.9',
+    '/lpmos/regions/dc1/leases/two links/10.77.0.9',
+    `/lpmos/regions/dc1/leases/${'x'.repeat(65)}/10.77.0.9`,
+    '/lpmos/regions/dc1/boots/boot/10.77.0.9',
+    '/lpmos/regions/leases/boot/10.77.0.9',
+    '/elsewhere/lpmos/regions/dc1/leases/boot/10.77.0.9',
+  ])('takes %j for no lease', (key) => {
+    expect(parseLeaseKey(key)).toBeUndefined();
+  });
+
   it('keeps ranges apart', () => {
     const own = taskKey(ID, 'status');
     expect(
@@ -66,6 +101,9 @@ describe('the key tree', () => {
       [taskRange(ID), tasksRange(), tasksRange(tagOfTask(ID))].map((range) => inRange(range, neighbour)),
     ).toEqual([false, true, false]);
     expect(inRange(tasksRange(), '/lpmos/tasks-archive/x')).toBe(false);
+    const lease = leaseKey(DC1, 'boot', '10.77.0.9');
+    const ranges = [leasesRange(DC1), leasesRange(parseRegionId('dc10')), bootsRange(DC1)];
+    expect(ranges.map((range) => inRange(range, lease))).toEqual([true, false, false]);
   });
 
   it('does not mix up scope and key of an idempotency key', () => {

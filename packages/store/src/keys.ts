@@ -4,6 +4,7 @@
  * Task ids start with their region's tag, so tasksRange(tag) is one contiguous range that an etcd role can be granted on.
  */
 import { createHash } from 'node:crypto';
+import { isIPv4 } from 'node:net';
 import { isTaskId, readMacAddress } from '@lpmos/core';
 import type { MacAddress, RegionId, RegionTag, TaskId } from '@lpmos/core';
 import { prefixRange } from './kv';
@@ -96,6 +97,31 @@ export function bootsRange(region: RegionId): KeyRange {
 export function parseBootsKey(key: string): MacAddress | undefined {
   return readMacAddress(/\/boots\/([0-9a-f:]{17})$/.exec(key)?.[1] ?? '');
 }
+
+/** An address of a link; the name of the link is the operator's. */
+export interface LeasedAddress {
+  readonly link: string;
+  /** Dotted IPv4. */
+  readonly address: string;
+}
+
+/** The copy of the DHCP lease of one address. */
+export function leaseKey(region: RegionId, link: string, address: string): string {
+  return `${REGIONS}${region}/leases/${link}/${address}`;
+}
+
+/** Every lease that a region holds a copy of. */
+export function leasesRange(region: RegionId): KeyRange {
+  return prefixRange(`${REGIONS}${region}/leases/`);
+}
+
+/** Whose copy a key in leasesRange is, or undefined when the key is none of ours. */
+export function parseLeaseKey(key: string): LeasedAddress | undefined {
+  const [, link = '', address = ''] = LEASE_KEY.exec(key) ?? [];
+  return isIPv4(address) ? { link, address } : undefined;
+}
+
+const LEASE_KEY = /^\/lpmos\/regions\/[^/]+\/leases\/([A-Za-z0-9][\w.-]{0,63})\/([\d.]+)$/;
 
 /** The order to a region to install; empty value, durable. */
 export function assignmentKey(region: RegionId, task: TaskId): string {

@@ -1,6 +1,6 @@
 import { firstRun, isoTime, TASK_STATUS_NAMES } from '@lpmos/core';
-import type { TaskProgress, TimelineEvent } from '@lpmos/core';
-import { hardware, newTask, regionMetadata } from './contract/fixtures';
+import type { LeaseCopy, TaskProgress, TimelineEvent } from '@lpmos/core';
+import { hardware, mac, newTask, regionMetadata } from './contract/fixtures';
 import { codecs } from './records';
 
 const KEY = '/lpmos/tasks/x/part';
@@ -21,6 +21,14 @@ const event: TimelineEvent = {
   to: 'approved',
   actor: 'a',
 };
+const lease: LeaseCopy = {
+  schema_version: 1,
+  mac: mac(1),
+  state: 'bound',
+  since_ms: 1_700_000_000_000,
+  expires_at_ms: 1_700_000_600_000,
+  hostname: 'node-1',
+};
 
 function changed(document: unknown, change: Record<string, unknown>): string {
   return JSON.stringify({ ...(document as object), ...change });
@@ -37,6 +45,12 @@ describe('stored values', () => {
     expect(codecs.timeline.decode(KEY, codecs.timeline.encode(event))).toEqual(event);
     expect(codecs.regionMetadata.decode(KEY, codecs.regionMetadata.encode(regionMetadata()))).toMatchObject({
       id: 'lab',
+    });
+    expect(codecs.lease.decode(KEY, codecs.lease.encode(lease))).toEqual(lease);
+    const { hostname: _, ...nameless } = lease;
+    expect(codecs.lease.decode(KEY, codecs.lease.encode({ ...nameless, state: 'declined' }))).toEqual({
+      ...nameless,
+      state: 'declined',
     });
     for (const status of TASK_STATUS_NAMES)
       expect(codecs.status.decode(KEY, codecs.status.encode(status))).toBe(status);
@@ -99,6 +113,24 @@ describe('stored values', () => {
           codecs.hardware.encode(hardware()).replace('"serial":"S5', '"cereal":"S5'),
         ),
       'report.disks[0].serial',
+    ],
+    [
+      'a lease that was offered',
+      () => codecs.lease.decode(KEY, changed(lease, { state: 'offered' })),
+      'state',
+    ],
+    ['a lease of nobody', () => codecs.lease.decode(KEY, changed(lease, { mac: '' })), 'mac'],
+    [
+      'a lease without an end',
+      () => codecs.lease.decode(KEY, changed(lease, { expires_at_ms: null })),
+      'expires_at_ms',
+    ],
+    ['a lease since never', () => codecs.lease.decode(KEY, changed(lease, { since_ms: -1 })), 'since_ms'],
+    ['a host name of nothing', () => codecs.lease.decode(KEY, changed(lease, { hostname: '' })), 'hostname'],
+    [
+      'a host name that is too long',
+      () => codecs.lease.decode(KEY, changed(lease, { hostname: 'x'.repeat(64) })),
+      'hostname',
     ],
     ['a grant that is no JWS', () => codecs.grant.decode(KEY, 'a.b'), 'JWS'],
   ])('are loud about %s, naming key and field', (_, decode, named) => {

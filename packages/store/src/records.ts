@@ -18,6 +18,7 @@ import {
 import type {
   Approval,
   DiskIdentity,
+  LeaseCopy,
   MachineBoot,
   MachineBoots,
   RegionCapabilities,
@@ -35,7 +36,7 @@ import type {
   TimelineEvent,
 } from '@lpmos/core';
 import { hardwareReport, macAddress } from './hardware-shape';
-import { bootsShape, capabilitiesShape } from './region-shapes';
+import { bootsShape, capabilitiesShape, leaseShape } from './region-shapes';
 import {
   amount,
   count,
@@ -255,5 +256,6 @@ export const codecs = {
   ),
   capabilities: jsonCodec<RegionCapabilities>(capabilitiesShape),
   boots: jsonCodec<MachineBoots>(bootsShape),
+  lease: jsonCodec<LeaseCopy>(leaseShape),
   heartbeat: plainCodec<string>('an ISO 8601 instant', isInstant),
 } as const;

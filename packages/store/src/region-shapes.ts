@@ -1,7 +1,11 @@
-/** The shapes of what a region writes of itself: what it offers, and what it remembers of the boots of machines. Codecs are records.ts. */
+/**
+ * The shapes of what a region writes of itself: what it offers, what it remembers of the boots of machines, and copies of DHCP leases.
+ * Codecs are records.ts.
+ */
 import { BOOT_DECISIONS, BOOT_OUTCOMES, BOOT_PROTOCOLS, BOOT_STAGES } from '@lpmos/core';
 import type {
   BootRecord,
+  LeaseCopy,
   MachineBoots,
   OfferedBoot,
   OfferedImage,
@@ -15,6 +19,7 @@ import {
   digest,
   isoInstant,
   listOf,
+  matching,
   object,
   oneOf,
   optional,
@@ -85,4 +90,16 @@ export const bootsShape = object<MachineBoots>({
       peer: text,
     }),
   ),
+});
+
+/** RFC 1035 gives a label 63 octets. */
+const hostName = matching('a name of 1 to 63 characters', (value) => value.length >= 1 && value.length <= 63);
+
+export const leaseShape = object<LeaseCopy>({
+  schema_version: version1,
+  mac: macAddress,
+  state: oneOf('bound', 'declined'),
+  since_ms: count,
+  expires_at_ms: count,
+  hostname: optional(hostName),
 });

@@ -14,6 +14,7 @@ import {
 } from '@lpmos/core';
 import type {
   Clock,
+  Fence,
   HardwareReport,
   MacAddress,
   NewTask,
@@ -25,6 +26,8 @@ import type {
   TaskRecord,
   WriteOutcome,
 } from '@lpmos/core';
+import { regionKey } from '../keys';
+import type { Kv } from '../kv';
 
 export const realClock: Clock = { nowMs: () => Date.now(), monotonicMs: () => performance.now() };
 
@@ -102,6 +105,15 @@ export function changeOf(task: TaskRecord, event: TaskEvent): TaskChange {
   const applied = applyEvent(task, event, { nowMs: realClock.nowMs(), actor: 'test' });
   if (applied.kind !== 'change') throw new Error(`${event.name} is ${applied.kind} in ${task.status}`);
   return applied.change;
+}
+
+/** A leader key without a session: what a fence compares. Whoever led before is deposed. */
+export async function leaderOf(kv: Kv, holder: string): Promise<Fence> {
+  const key = regionKey(REGION, 'leader');
+  await kv.txn({ compares: [], then: [{ op: 'delete', key }], otherwise: [] });
+  const outcome = await kv.txn({ compares: [], then: [{ op: 'put', key, value: holder }], otherwise: [] });
+  if (outcome.kind !== 'done') throw new Error('no leader');
+  return { regionId: REGION, token: String(outcome.revision) };
 }
 
 /** The value of a write that must have been done. */

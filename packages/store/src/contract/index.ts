@@ -4,6 +4,7 @@
  */
 import type { OpenStore } from './host';
 import { describeKv } from './kv-contract';
+import { describeLeaseStore } from './lease-store-contract';
 import { describeSessions } from './session-contract';
 import { describeTaskStore } from './task-store-contract';
 import { describeWatches } from './watch-contract';
@@ -19,6 +20,7 @@ export function describeStoreContract(name: string, open: OpenStore): void {
   describe(`the store contract on ${name}`, () => {
     describe('Kv', () => describeKv(open));
     describe('TaskStore', () => describeTaskStore(open));
+    describe('LeaseStore', () => describeLeaseStore(open));
     describe('watches', () => describeWatches(open));
     describe('sessions and regions', () => describeSessions(open));
   });

@@ -2,14 +2,14 @@
 import { isTerminal } from '@lpmos/core';
 import type { Fence, NewTask, TaskEvent, TaskRecord, TaskStore } from '@lpmos/core';
 import { measureRange } from '../footprint';
-import { assignmentKey, machineGuardKey, regionKey, taskKey, taskRange } from '../keys';
-import type { Kv } from '../kv';
+import { assignmentKey, machineGuardKey, taskKey, taskRange } from '../keys';
 import { LOG_TAIL_BYTES } from '../log-tail';
 import { createRegionStore } from '../region-store';
 import { createTaskStore } from '../task-store';
 import {
   changeOf,
   done,
+  leaderOf,
   lifeOf,
   newTask,
   OTHER_REGION,
@@ -182,11 +182,6 @@ export function describeTaskStore(open: OpenStore): void {
     it('refuses every write of a deposed leader', async () => {
       const deposed = await leaderOf(kv, 'daemon-a');
       const task = done(await store.create(newTask()));
-      await kv.txn({
-        compares: [],
-        then: [{ op: 'delete', key: regionKey(REGION, 'leader') }],
-        otherwise: [],
-      });
       const leading = await leaderOf(kv, 'daemon-b');
       const progress = { attempt: 1, phase: 'write', percent: 5, message: '', at: task.metadata.created_at };
       expect(refusal(await store.commit(task, changeOf(task, { name: 'prepared' }), deposed))).toBe(
@@ -275,12 +270,4 @@ export function describeTaskStore(open: OpenStore): void {
 
 function eventIsHubs(event: TaskEvent): boolean {
   return ['approved', 'rejected', 'cancelled', 'cancel_requested'].includes(event.name);
-}
-
-/** A leader key without a session: what a fence compares. */
-async function leaderOf(kv: Kv, holder: string): Promise<Fence> {
-  const key = regionKey(REGION, 'leader');
-  const outcome = await kv.txn({ compares: [], then: [{ op: 'put', key, value: holder }], otherwise: [] });
-  if (outcome.kind !== 'done') throw new Error('no leader');
-  return { regionId: REGION, token: String(outcome.revision) };
 }
