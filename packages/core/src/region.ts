@@ -44,7 +44,9 @@ export interface OfferedLink {
 export interface OfferedBoot {
   /** `http://10.77.0.1`, without a slash at the end. */
   readonly base_url: string;
-  /** Where agents dial. */
+  /** The same on the region's other daemon; absent where there is none. */
+  readonly partner_url?: string;
+  /** Where agents dial: `10.77.0.1:8082`, or several of them with commas between. */
   readonly agent_endpoint: string;
   readonly kernel_arguments: string;
   readonly kernel_url: string;

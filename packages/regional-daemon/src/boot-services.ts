@@ -18,8 +18,16 @@ import type { Loaders } from './boot/loaders';
 import type { DhcpService } from './dhcp-service';
 import { createDhcpService } from './dhcp-service';
 import type { ServiceState } from './health-body';
+import type { LeaseCopier } from './leases/lease-copier';
 import type { DaemonLink } from './links/daemon-links';
-import { addressFor, doesDhcp, httpAddresses, isOn, tftpAddresses } from './links/daemon-links';
+import {
+  addressFor,
+  doesDhcp,
+  httpAddresses,
+  isOn,
+  partnerBeside,
+  tftpAddresses,
+} from './links/daemon-links';
 import type { PassedSocket } from './links/sockets';
 import { passedServer } from './links/sockets';
 
@@ -33,6 +41,8 @@ export interface AddressAnswers {
 export interface BootServicesOptions {
   /** The daemon's own address: where nothing else is said. */
   readonly serviceAddress: string;
+  /** Of the region's other daemon. */
+  readonly partnerAddress?: string | undefined;
   readonly ports: { readonly tftp: number; readonly http: number };
   /** Empty: others do DHCP everywhere. */
   readonly links: readonly DaemonLink[];
@@ -47,6 +57,9 @@ export interface BootServicesOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly onEvent: BootEventListener;
+  readonly copies: Pick<LeaseCopier, 'read' | 'hear'>;
+  /** Whether this daemon leads its region at this moment. */
+  readonly leads: () => boolean;
 }
 
 export interface BootServices {
@@ -64,6 +77,8 @@ export interface BootServices {
   transfers(): number;
   /** `http://10.77.0.1` with the bound port where it is not 80; the daemon's own address unless one is named. */
   baseUrl(address?: string): string;
+  /** The same on the region's other daemon beside an address of ours; undefined where there is none. */
+  partnerUrl(address: string): string | undefined;
   /** Our address as a peer is to dial it: that of its link. */
   addressFor(peer: string): string;
   /** The same links with other settings, from the next request on. @throws LpmosError `invalid_argument`; then nothing has changed */
@@ -127,6 +142,10 @@ export function createBootServices(options: BootServicesOptions): BootServices {
       servers.tftp.reduce((sum, server) => sum + server.sessions(), 0) +
       servers.http.reduce((sum, server) => sum + server.downloads(), 0),
     baseUrl,
+    partnerUrl(address) {
+      const partner = partnerBeside(links, options, address);
+      return partner === undefined ? undefined : baseUrl(partner);
+    },
     addressFor: (peer) => addressFor(links, serviceAddress, peer),
     reconfigure(next) {
       dhcp?.reconfigure(next);

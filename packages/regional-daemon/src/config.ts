@@ -62,7 +62,14 @@ export const REGIONAL_DAEMON_CONFIG = defineConfig({
     env: 'LPMOS_STATE_DIR',
     type: pathType,
     default: '/var/lib/lpmos',
-    description: 'Directory for the region secret and the used tickets',
+    description: 'Directory for leases, used tickets and, unless it has a file of its own, the region secret',
+  },
+  secretFile: {
+    env: 'LPMOS_REGION_SECRET_FILE',
+    type: pathType,
+    optional: true,
+    description:
+      'File of 32 random bytes, the same on both daemons of a region, so that each knows the other’s agents; made in LPMOS_STATE_DIR when absent',
   },
   ramdiskDir: {
     env: 'LPMOS_RAMDISK_DIR',
@@ -114,6 +121,13 @@ export const REGIONAL_DAEMON_CONFIG = defineConfig({
     env: 'LPMOS_SERVICE_ADDRESS',
     type: ipv4Type,
     description: 'IPv4 address of this daemon as machines see it, unless their link has its own',
+  },
+  partnerAddress: {
+    env: 'LPMOS_PARTNER_ADDRESS',
+    type: ipv4Type,
+    optional: true,
+    description:
+      'LPMOS_SERVICE_ADDRESS of the other daemon of this region: the two share pools, and machines are told both addresses',
   },
   links: {
     env: 'LPMOS_DHCP_LINKS',

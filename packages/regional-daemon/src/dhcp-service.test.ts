@@ -14,7 +14,7 @@ const PORTS = { server: 0, client: 6801, relay: 6701, proxy: 0 };
 function linksOf(...raw: readonly object[]): readonly DaemonLink[] {
   const read = readLinkList(raw);
   if ('problems' in read) throw new Error(read.problems.join('\n'));
-  return daemonLinks(read.value, '127.0.0.1');
+  return daemonLinks(read.value, { serviceAddress: '127.0.0.1' });
 }
 
 const NEAR = { name: 'near', subnet: '127.0.0.0/24', ports: PORTS, relays: ['127.0.0.2'] };
@@ -37,6 +37,8 @@ async function serviceOf(links = before): Promise<DhcpService> {
       throw error;
     },
     baseUrl: (address) => `http://${address}`,
+    copies: { read: () => Promise.resolve(new Map()), hear: () => undefined },
+    leads: () => true,
   });
 }
 

@@ -1,17 +1,24 @@
 /**
  * DHCP of the region's links: one server for each, joined in a group so that relays may choose among them, with its journal of leases, so that
- * a restarted daemon knows what it gave. Opened once this daemon leads; what is answered is netboot's business, which sockets links/sockets.ts.
+ * a restarted daemon knows what it gave, and with the copies by which one that takes over knows it. Opened once this daemon leads; what is answered is netboot's business, which sockets links/sockets.ts.
  * Invariant: all links start or none does.
  */
 import { join } from 'node:path';
 import { LpmosError } from '@lpmos/core';
 import type { Clock, MacAddress } from '@lpmos/core';
-import { createDhcpServer, createLinkGroup, openLeaseJournal, parseDhcpLink } from '@lpmos/netboot';
+import {
+  createDhcpServer,
+  createLinkGroup,
+  mergedLeases,
+  openLeaseJournal,
+  parseDhcpLink,
+} from '@lpmos/netboot';
 import type {
   BootDecider,
   BootEventListener,
   DhcpLink,
   DhcpServer,
+  Lease,
   LeaseJournal,
   LinkGroup,
 } from '@lpmos/netboot';
@@ -21,6 +28,7 @@ import { loaderUrls } from './boot/loaders';
 import type { Loaders } from './boot/loaders';
 import type { DaemonLink } from './links/daemon-links';
 import { dhcpLinkOf, doesDhcp } from './links/daemon-links';
+import type { LeaseCopier } from './leases/lease-copier';
 import type { LinkPorts } from './links/open-sockets';
 import { openLinkPorts } from './links/open-sockets';
 import { createRouterNotices } from './links/router-notices';
@@ -40,6 +48,10 @@ export interface DhcpServiceOptions {
   readonly onFailure: (link: DaemonLink, error: Error) => void;
   /** Where boot scripts are, on one of our addresses: `http://10.77.0.1`. */
   readonly baseUrl: (address: string) => string;
+  /** What the region's other daemon must know of leases, and what it has left us. */
+  readonly copies: Pick<LeaseCopier, 'read' | 'hear'>;
+  /** Whether this daemon leads its region at this moment. */
+  readonly leads: () => boolean;
 }
 
 export interface DhcpService {
@@ -68,8 +80,10 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
   let links = options.links.filter(doesDhcp);
   const group = createLinkGroup();
   const notices = createRouterNotices({ links, logger: options.logger });
+  const stopping = new AbortController();
   let running: readonly Running[] = [];
   const stop = async (): Promise<void> => {
+    stopping.abort();
     const ending = running;
     running = [];
     await Promise.all(ending.map(({ server }) => server.stop()));
@@ -78,6 +92,7 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
   };
   return {
     async start(stoodBy = false) {
+      const copied = await options.copies.read(stopping.signal);
       const opened = links;
       const ports = await openLinkPorts(opened, { passed: options.passed, stoodBy });
       let first: number | undefined;
@@ -87,7 +102,16 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
           const journal = await openJournal(options, link);
           // A reload meanwhile may have changed the settings, and nothing that sockets and journal hang on.
           const now = links[index] ?? link;
-          const one = serverOf(options, { link: now, ports: ports.of(link), group, journal, notices });
+          const leases = mergedLeases(journal.leases, copied.get(link.settings.name) ?? []);
+          for (const lease of leases) options.copies.hear(link.settings.name, lease);
+          const one = serverOf(options, {
+            link: now,
+            ports: ports.of(link),
+            group,
+            journal,
+            leases,
+            notices,
+          });
           running = [...running, one];
           const bound = await one.server.start();
           first ??= bound.port;
@@ -136,13 +160,16 @@ interface ServerParts {
   readonly ports: ReturnType<LinkPorts['of']>;
   readonly group: LinkGroup;
   readonly journal: LeaseJournal;
+  /** What the journal and the copies know. */
+  readonly leases: readonly Lease[];
   readonly notices: RouterNotices;
 }
 
 function serverOf(
   options: DhcpServiceOptions,
-  { link, ports, group, journal, notices }: ServerParts,
+  { link, ports, group, journal, leases, notices }: ServerParts,
 ): Running {
+  const { name } = link.settings;
   const server = createDhcpServer({
     ...options,
     onEvent: notices.after(link, options.onEvent),
@@ -152,10 +179,13 @@ function serverOf(
     ...(ports.dhcp === undefined ? {} : { open: ports.dhcp }),
     ...(ports['boot-server'] === undefined ? {} : { openBootServer: ports['boot-server'] }),
     ...(ports['client-port'] === undefined ? {} : { openClientPort: ports['client-port'] }),
-    initialLeases: journal.leases,
-    onLease: journal.append,
+    initialLeases: leases,
+    onLease: (lease) => {
+      journal.append(lease);
+      options.copies.hear(name, lease);
+    },
   });
-  return { name: link.settings.name, server, journal };
+  return { name, server, journal };
 }
 
 /** The operator's words plus what the daemon knows itself. @throws LpmosError `invalid_argument` with every problem. */

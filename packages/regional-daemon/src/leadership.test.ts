@@ -56,6 +56,20 @@ describe('leadership', () => {
     await first.run;
   });
 
+  it('is known to be over before anybody tells, as soon as its time has passed', async () => {
+    let ahead = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + ahead };
+    const keeper = createLeadership({
+      ...{ kv, nodeName: 'n1', ttlSeconds: 30, regionId: 'dc1' as RegionId, clock },
+      ...{ logger: silentLogger, onLead: () => undefined },
+    });
+    runs.push(keeper.run(stop.signal));
+    await until('a leader', () => keeper.state === 'leading');
+    expect(keeper.leads()).toBe(true);
+    ahead = 30_000;
+    expect(keeper.leads()).toBe(false);
+  });
+
   it('comes back at once to the node whose daemon was killed, with a new fence', async () => {
     const killed = daemon('n1');
     await until('a leader', () => killed.keeper.state === 'leading');

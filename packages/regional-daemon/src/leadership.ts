@@ -11,7 +11,7 @@ import type { Clock, Fence, RegionId } from '@lpmos/core';
 import { sleep, whenAborted } from '@lpmos/runtime';
 import type { Logger } from '@lpmos/runtime';
 import { createSession, runElection } from '@lpmos/store';
-import type { FoundLeader, Kv, Leadership } from '@lpmos/store';
+import type { FoundLeader, Kv, Leadership, Session } from '@lpmos/store';
 
 export interface LeadershipOptions {
   readonly kv: Kv;
@@ -28,6 +28,8 @@ export interface LeadershipKeeper {
   /** Runs until the signal aborts. Throws `Deposed` when another daemon took over after this one had led. */
   run(signal: AbortSignal): Promise<void>;
   fence(): Fence | undefined;
+  /** Whether nobody else can lead at this moment: asked right before what no fence guards. Right at once after a pause of the process. */
+  leads(): boolean;
   readonly state: 'leading' | 'standby' | 'campaigning' | 'cut off';
   readonly leader: string | undefined;
 }
@@ -46,6 +48,7 @@ const REMEMBERED_LEASES = 16;
 export function createLeadership(options: LeadershipOptions): LeadershipKeeper {
   const { logger, nodeName, regionId } = options;
   let held: Leadership | undefined;
+  let current: Session | undefined;
   let everLed = false;
   let state: LeadershipKeeper['state'] = 'campaigning';
   let leader: string | undefined;
@@ -58,6 +61,7 @@ export function createLeadership(options: LeadershipOptions): LeadershipKeeper {
     const stop = AbortSignal.any([signal, ended.signal]);
     try {
       const session = await createSession({ ...options, signal: stop, logger });
+      current = session;
       ownLeases.push(session.leaseId);
       if (ownLeases.length > REMEMBERED_LEASES) ownLeases.shift();
       const deposedBy = new AbortController();
@@ -103,6 +107,7 @@ export function createLeadership(options: LeadershipOptions): LeadershipKeeper {
         await sleep(RETRY_MS, signal);
       }
     },
+    leads: () => held?.signal.aborted === false && current?.alive() === true,
     fence: () => (held?.signal.aborted === false ? held.fence : undefined),
     get state() {
       return state;

@@ -32,6 +32,8 @@ import type { AddressAnswers, BootServices } from './boot-services';
 import type { RegionalDaemonConfig } from './config';
 import type { DaemonLink } from './links/daemon-links';
 import { agentAddresses } from './links/daemon-links';
+import type { LeaseCopier } from './leases/lease-copier';
+import { partnerBeside } from './links/daemon-links';
 import type { PassedSocket } from './links/sockets';
 import type { RegionPlanning } from './region-planning';
 
@@ -45,6 +47,7 @@ export interface MachineDoorsOptions {
   /** As they are at the start; bootServices.reconfigure changes them. */
   readonly links: readonly DaemonLink[];
   readonly passed: readonly PassedSocket[];
+  readonly copies: LeaseCopier;
 }
 
 export interface MachineDoors {
@@ -100,7 +103,7 @@ function refusalOf(results: readonly PromiseSettledResult<unknown>[]): unknown {
 export async function createMachineDoors(options: MachineDoorsOptions): Promise<MachineDoors> {
   const { config, planning, clock, logger, metrics, health } = options;
   const { cache, store, fence, agents, catalogue, actor, sha256 } = planning;
-  const secrets = openRegionSecrets(config.stateDir);
+  const secrets = openRegionSecrets(config);
   const usedTickets = await openUsedTickets({ stateDir: config.stateDir, nowMs: () => clock.nowMs() });
   const progress = createProgressWriter({ cache, store, fence, clock, logger });
   const { grubFiles, loaders } = await readBootFiles(config, options.links);
@@ -121,6 +124,8 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
     addressFor: (peer) => bootServices.addressFor(peer),
     imageOf: (task: TaskRecord) => findImage(catalogue.images, task.metadata),
     imagesUrl: (address) => `${bootServices.baseUrl(address)}/images/`,
+    partnerBeside: (address) => partnerBeside(options.links, config, address),
+    standsBy: () => planning.leadership.state === 'standby',
   });
   return {
     ...{ bootServices, gateway, progress, usedTickets, loaders, bootHistory },
@@ -129,7 +134,7 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
 }
 
 function bootServicesOf(
-  { config, planning, clock, logger, metrics, links, passed }: MachineDoorsOptions,
+  { config, planning, clock, logger, metrics, links, passed, copies }: MachineDoorsOptions,
   parts: {
     readonly secrets: RegionSecrets;
     readonly loaders: Loaders;
@@ -154,6 +159,7 @@ function bootServicesOf(
       ...{ secrets: parts.secrets, clock, regionId: config.regionId },
       kernelArguments: config.kernelArguments,
       baseUrl: () => bootServices.baseUrl(address),
+      partnerUrl: () => bootServices.partnerUrl(address),
       agentEndpoint: () => parts.agentEndpoint(address),
     };
     const scripts = createAgentScripts(agentBoot);
@@ -168,8 +174,10 @@ function bootServicesOf(
   };
   const bootServices = createBootServices({
     serviceAddress: config.serviceAddress,
+    partnerAddress: config.partnerAddress,
     ports: { tftp: config.tftpPort, http: config.httpPort },
-    ...{ links, passed, answersAt },
+    ...{ links, passed, answersAt, copies },
+    leads: () => planning.leadership.leads(),
     decider,
     loaders: parts.loaders,
     ramdiskDir,

@@ -13,6 +13,7 @@ import type { UsedTickets } from './boot/used-tickets';
 import type { HistoryWriter } from './boot-history/history-writer';
 import type { BootServices } from './boot-services';
 import type { Catalogue } from './images/catalogue';
+import type { LeaseCopier } from './leases/lease-copier';
 import type { LeadershipKeeper } from './leadership';
 import type { Presence } from './presence';
 import type { ReconcileLoop } from './reconcile/loop';
@@ -28,6 +29,7 @@ export interface RegionParts {
   readonly leadership: LeadershipKeeper;
   readonly presence: Presence;
   readonly historyWriter: HistoryWriter;
+  readonly copies: LeaseCopier;
   readonly usedTickets: UsedTickets;
   readonly sightings: SightingsOptions;
   readonly logger: Logger;
@@ -49,6 +51,7 @@ export function regionComponents(parts: RegionParts): readonly Component[] {
     regionLeadership(parts),
     running('presence', (signal) => parts.presence.run(signal)),
     running('boot history', (signal) => parts.historyWriter.run(signal)),
+    running('copies of leases', (signal) => parts.copies.run(signal)),
     running('agent sightings', (signal) => writeSightings(parts.sightings, signal)),
   ];
 }

@@ -6,7 +6,7 @@ import { offerImage } from '@lpmos/core';
 import type { Clock, RegionCapabilities } from '@lpmos/core';
 import { createMetrics, systemClock } from '@lpmos/runtime';
 import type { Component, Logger, Metrics, OnReload } from '@lpmos/runtime';
-import { createBootStore, createEtcdKv, createRegionStore } from '@lpmos/store';
+import { createBootStore, createEtcdKv, createLeaseStore, createRegionStore } from '@lpmos/store';
 import type { EtcdConfig, Kv } from '@lpmos/store';
 import { createHistoryWriter } from './boot-history/history-writer';
 import type { RegionalDaemonConfig } from './config';
@@ -14,6 +14,7 @@ import { proxyNotices } from './boot/grub-loaders';
 import { offeredBoot, offeredLinks } from './boot/offered-links';
 import { healthBody } from './health-body';
 import type { Catalogue } from './images/catalogue';
+import { createLeaseCopier } from './leases/lease-copier';
 import type { DaemonLink } from './links/daemon-links';
 import { generalAddress } from './links/daemon-links';
 import { checkLinks, createLiveLinks } from './links/live-links';
@@ -46,13 +47,16 @@ export async function createRegionalDaemon(options: RegionalDaemonOptions): Prom
   const kv = options.kv ?? createEtcdKv(etcdConfig(config));
   const planning = createRegionPlanning({ config, kv, clock, logger });
   const { cache, catalogue, leadership, fence, agents, loop } = planning;
+  const copies = createLeaseCopier({
+    ...{ store: createLeaseStore({ kv }), regionId: config.regionId, fence, logger },
+  });
   const regions = createRegionStore({ kv });
   const presence = createPresence({
     ...{ kv, fence, clock, logger, regions },
     capabilities: () => capabilitiesOf({ catalogue, config, version, doors, links: liveLinks.now() }),
   });
   const doors = await createMachineDoors({
-    ...{ config, planning, clock, logger, metrics, links, passed },
+    ...{ config, planning, clock, logger, metrics, links, passed, copies },
     health: () =>
       healthBody({
         regionId: config.regionId,
@@ -81,7 +85,7 @@ export async function createRegionalDaemon(options: RegionalDaemonOptions): Prom
     ...{ history: doors.bootHistory, store: createBootStore({ kv }), fence, logger },
   });
   return regionComponents({
-    ...{ kv, cache, catalogue, loop, leadership, presence, historyWriter, logger, ...doors },
+    ...{ kv, cache, catalogue, loop, leadership, presence, historyWriter, copies, logger, ...doors },
     sightings: { agents, cache, regions, fence, clock, logger },
   });
 }
@@ -100,6 +104,7 @@ function capabilitiesOf(parts: {
     offeredBoot({
       ...{ kernelArguments, grubTransfer },
       baseUrl: bootServices.baseUrl(address),
+      partnerUrl: bootServices.partnerUrl(address),
       agentEndpoint: gateway.agentEndpoint(address),
     });
   const states = bootServices.states();

@@ -30,6 +30,7 @@ import {
 
 const bootShape = object<OfferedBoot>({
   base_url: text,
+  partner_url: optional(text),
   agent_endpoint: text,
   kernel_arguments: text,
   kernel_url: text,

@@ -18,6 +18,7 @@ const imageSchema = z.object({
 
 export const bootSchema = z.object({
   base_url: z.string(),
+  partner_url: z.string().optional(),
   agent_endpoint: z.string(),
   kernel_arguments: z.string(),
   kernel_url: z.string(),

@@ -31,11 +31,15 @@ export function ipxeScriptOf(question: ScriptQuestion, boot: OfferedBoot): strin
   const { inputs, client, decision } = question;
   if (client.architecture === undefined && !client.isIpxe) return undefined;
   const { mac, region_id } = inputs;
+  const machine = { mac, platform: platformOf(client) };
   const steps = bootScript(decision, {
     machine: mac,
     region: region_id,
     retry: {
-      url: machineScriptUrl(boot.base_url, { mac, platform: platformOf(client) }),
+      url: machineScriptUrl(boot.base_url, machine),
+      ...(boot.partner_url === undefined
+        ? {}
+        : { partnerUrl: machineScriptUrl(boot.partner_url, machine) }),
       seconds: boot.retry_seconds,
       attempts: boot.retry_attempts,
       jitter: MIDDLE_OF_JITTER,

@@ -70,6 +70,13 @@ describe('parseDhcpLink', () => {
       { serverAddress: '10.77.0.105' },
       /^pool: contains serverAddress 10\.77\.0\.105/,
     ],
+    [
+      'our own address as the partner',
+      { partnerAddress: '10.77.0.1' },
+      /^partnerAddress: is serverAddress; name the address of the other daemon/,
+    ],
+    ['a partner elsewhere', { partnerAddress: '192.0.2.1' }, /^partnerAddress: is outside of the subnet/],
+    ['the partner in the pool', { partnerAddress: '10.77.0.105' }, /^pool: contains partnerAddress/],
     ['router in the pool', { router: '10.77.0.105' }, /^pool: contains router/],
     [
       'pool with the broadcast address',

@@ -169,6 +169,32 @@ describe('the scripts of the other decisions', () => {
   });
 });
 
+describe('the script of a region with two daemons', () => {
+  const partnerUrl = 'http://10.0.0.2/boot/menu.ipxe?mac=52-54-00-12-34-56';
+  const beside = { ...FACTS, retry: { ...FACTS.retry, partnerUrl } };
+  const chains = (actions: readonly IpxeAction[]) =>
+    actions.flatMap((action) => (action.do === 'chain' ? [action.url] : []));
+
+  it('asks the other daemon when its own gives nothing any more', () => {
+    const ownIsDead = (action: IpxeAction) =>
+      action.do !== 'kernel' && !('url' in action && action.url === FACTS.retry.url);
+    expect(chains(run(render(AGENT, beside), 'efi', ownIsDead).actions)).toEqual([
+      FACTS.retry.url,
+      partnerUrl,
+    ]);
+  });
+
+  it('asks its own daemon first, and the disk after as many failures of both', () => {
+    const { actions, end } = run(
+      render(AGENT, beside),
+      'efi',
+      ({ do: kind }) => !['kernel', 'chain'].includes(kind),
+    );
+    expect(chains(actions)).toEqual([FACTS.retry.url, partnerUrl, FACTS.retry.url, partnerUrl]);
+    expect(end).toEqual({ kind: 'exit', status: 1 });
+  });
+});
+
 describe('jittered', () => {
   it('spreads a rack over a quarter to seven quarters of the time', () => {
     expect([0, 0.5, 1].map((jitter) => jittered(20, jitter))).toEqual([5, 20, 35]);

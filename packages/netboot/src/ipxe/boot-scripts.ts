@@ -12,6 +12,8 @@ import type { IpxeScript, IpxeStep, KernelArgument } from './script';
 export interface RetryPolicy {
   /** This very script's URL, absolute, with the machine's own query. */
   readonly url: string;
+  /** The same script on the region's other daemon, which is asked when this one does not answer. */
+  readonly partnerUrl?: string;
   readonly seconds: number;
   /** After so many failures the machine boots its disk. */
   readonly attempts: number;
@@ -126,11 +128,21 @@ function failPath(retry: RetryPolicy, exit: ExitWay): IpxeStep[] {
     },
     { do: 'sleep', seconds: wait, or: 'ignore' },
     { do: 'imgfree', or: 'ignore' },
-    { do: 'chain', url: retry.url, orGoto: 'fail' },
+    ...askAgain(retry),
     { do: 'label', name: 'give_up' },
     say(`failed ${retry.attempts} times. boots: the local disk`),
     { do: 'clear', setting: ATTEMPTS, or: 'ignore' },
     ...diskSteps(exit),
+  ];
+}
+
+function askAgain({ url, partnerUrl }: RetryPolicy): IpxeStep[] {
+  if (partnerUrl === undefined) return [{ do: 'chain', url, orGoto: 'fail' }];
+  return [
+    { do: 'chain', url, orGoto: 'partner' },
+    { do: 'label', name: 'partner' },
+    say('no answer there: asks the other daemon of the region'),
+    { do: 'chain', url: partnerUrl, orGoto: 'fail' },
   ];
 }
 

@@ -25,7 +25,7 @@ const GOOD: AdmissionRequest = {
 
 function ask(
   changes: Partial<AdmissionRequest>,
-  region: { task?: TaskRecord; ready?: boolean; usedTickets?: UsedTickets } = {},
+  region: { task?: TaskRecord; ready?: boolean; usedTickets?: UsedTickets; standsBy?: boolean } = {},
 ): Promise<Admission> {
   const uses = new Map<string, string>();
   const usedTickets: UsedTickets = region.usedTickets ?? {
@@ -34,7 +34,11 @@ function ask(
     close: async () => undefined,
   };
   const cache = cacheOf([region.task ?? exampleTask({ status: 'booting' })], region.ready ?? true);
-  return admit({ cache, secrets: SECRETS, usedTickets, clock: testClock() }, { ...GOOD, ...changes });
+  const standsBy = () => region.standsBy ?? false;
+  return admit(
+    { cache, secrets: SECRETS, usedTickets, clock: testClock(), standsBy },
+    { ...GOOD, ...changes },
+  );
 }
 
 const taken: UsedTickets = { claim: async () => false, close: async () => undefined };
@@ -94,6 +98,14 @@ describe('admission', () => {
 
   it('cannot know before the region has read its tasks', async () => {
     expect(await ask({}, { ready: false, usedTickets: never })).toMatchObject({ code: 'unavailable' });
+  });
+
+  it('sends agents to the daemon that leads while this one stands by', async () => {
+    const refused = await ask({}, { standsBy: true, usedTickets: never });
+    expect(refused).toMatchObject({
+      code: 'unavailable',
+      problem: expect.stringContaining('stands by') as string,
+    });
   });
 
   it('lets a session come back without its ticket', async () => {

@@ -14,6 +14,8 @@ export interface AdmissionOptions {
   readonly secrets: RegionSecrets;
   readonly usedTickets: UsedTickets;
   readonly clock: Clock;
+  /** Another daemon leads the region: agents are served there. */
+  readonly standsBy: () => boolean;
 }
 
 export interface AdmissionRequest {
@@ -36,6 +38,8 @@ export async function admit(options: AdmissionOptions, request: AdmissionRequest
   if (!isTaskId(taskId)) return refuse('invalid_argument', 'task_id is no task id');
   if (!AGENT_NONCE.test(request.nonce))
     return refuse('invalid_argument', 'nonce must be 16 to 64 hex digits');
+  if (options.standsBy())
+    return refuse('unavailable', 'this daemon stands by; the other one leads the region');
   if (!options.cache.ready) return refuse('unavailable', 'the region has not read its tasks yet; try again');
   const task = options.cache.get(taskId);
   if (task === undefined) return refuse('not_found', `this region has no task ${taskId}`);

@@ -30,6 +30,10 @@ export interface AgentGatewayOptions {
   /** Which of them a peer is to dial. */
   readonly addressFor: (peer: string) => string;
   readonly imagesUrl: (address: string) => string;
+  /** The region's other daemon beside an address of ours. */
+  readonly partnerBeside: (address: string) => string | undefined;
+  /** Another daemon leads the region. */
+  readonly standsBy: () => boolean;
   readonly health: () => { readonly healthy: boolean; readonly body: unknown };
 }
 
@@ -43,7 +47,7 @@ export interface AgentGateway {
   stop(): Promise<void>;
   ports(): AgentPorts;
   state(): ServiceState;
-  /** `10.77.0.1:8082`: what agents dial; the daemon's own address unless one is named. */
+  /** `10.77.0.1:8082`, and behind a comma that of the region's other daemon: what agents dial; our own address unless one is named. */
   agentEndpoint(address?: string): string;
 }
 
@@ -89,6 +93,9 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     },
     state: () => state,
     ports: () => ports,
-    agentEndpoint: (address = config.serviceAddress) => `${address}:${ports.agent_grpc}`,
+    agentEndpoint: (address = config.serviceAddress) =>
+      [address, options.partnerBeside(address)]
+        .flatMap((host) => (host === undefined ? [] : [`${host}:${ports.agent_grpc}`]))
+        .join(','),
   };
 }

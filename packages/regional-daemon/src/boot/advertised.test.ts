@@ -13,12 +13,14 @@ import { readTicket, TICKET_SECONDS } from './tokens';
 
 const folder = temporaryFolder();
 const BASE = 'http://10.77.0.1:8080';
-const scripts = createAgentScripts({
+const OPTIONS = {
   ...{ regionId: 'dc1', secrets: SECRETS, clock: testClock() },
   baseUrl: () => BASE,
   agentEndpoint: () => '10.77.0.1:8082',
+  partnerUrl: () => undefined,
   kernelArguments: 'console=ttyS0,115200 quiet',
-});
+};
+const scripts = createAgentScripts(OPTIONS);
 const agent: BootDecision = { kind: 'agent', purpose: 'report', taskId: EXAMPLE_TASK_ID, reason: 'r' };
 const scriptFor = (decision: BootDecision): string => scripts.bootScript({ mac: EXAMPLE_MAC, decision });
 /** Opens and closes; undefined when nothing is published under that name. */
@@ -67,6 +69,20 @@ describe('what a boot script names', () => {
       '/boot/menu.ipxe',
     );
   });
+});
+
+it('names both daemons of a region that has two', () => {
+  const two = createAgentScripts({
+    ...OPTIONS,
+    agentEndpoint: () => '10.77.0.1:8082,10.77.0.2:8082',
+    partnerUrl: () => 'http://10.77.0.2:8080',
+  });
+  const script = two.bootScript({ mac: EXAMPLE_MAC, decision: agent });
+  expect(script).toContain(' lpmos.agent=10.77.0.1:8082,10.77.0.2:8082 ');
+  const asks = [...script.matchAll(/^chain .*?(http:\/\/\S+)/gm)].map(([, url]) => url);
+  expect(asks).toEqual(
+    [1, 2].map((host) => `http://10.77.0.${host}:8080/boot/menu.ipxe?mac=00-1a-2b-3c-4d-5e`),
+  );
 });
 
 describe('the kernel line of the agent', () => {

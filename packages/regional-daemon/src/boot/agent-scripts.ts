@@ -13,13 +13,15 @@ import type { ScriptGiven, ScriptSubject } from './script-cache';
 export interface AgentScriptOptions extends AgentBootOptions {
   /** `http://10.77.0.1`, without a slash at the end. */
   readonly baseUrl: () => string;
+  /** The same on the region's other daemon. */
+  readonly partnerUrl: () => string | undefined;
 }
 
 export function createAgentScripts(options: AgentScriptOptions): BootScripts {
   const scripts = createScriptCache({
     render: (subject, given) => renderScript(options, subject, given),
     ticketOf: (taskId) => agentTicket(options, taskId),
-    settings: () => `${options.baseUrl()} ${options.agentEndpoint()}`,
+    settings: () => `${options.baseUrl()} ${options.partnerUrl() ?? ''} ${options.agentEndpoint()}`,
   });
   return {
     bootScript: (request) => scripts.script(request),
@@ -44,10 +46,14 @@ function renderScript(
     ...(uuid === undefined ? {} : { uuid }),
     ...(platform === undefined ? {} : { platform }),
   };
+  const partnerUrl = options.partnerUrl();
   const script = bootScript(decision, {
     machine: mac,
     region: options.regionId,
-    retry: { ...AGENT_RETRY, url: machineScriptUrl(baseUrl, machine), jitter },
+    retry: {
+      ...{ ...AGENT_RETRY, url: machineScriptUrl(baseUrl, machine), jitter },
+      ...(partnerUrl === undefined ? {} : { partnerUrl: machineScriptUrl(partnerUrl, machine) }),
+    },
     agent: {
       ...agentFileUrls(baseUrl),
       kernelArguments: agentKernelArguments(options, { mac, decision, ticket }),

@@ -17,6 +17,8 @@ export interface LinkSettings {
   readonly interface?: string;
   /** Our address as the machines of the link see it; LPMOS_SERVICE_ADDRESS when absent. */
   readonly service_address?: string;
+  /** The same of the region's other daemon; LPMOS_PARTNER_ADDRESS when both are absent. */
+  readonly partner_address?: string;
   readonly mode: LinkSettingMode;
   readonly subnet: string;
   readonly pool?: { readonly first: string; readonly last: string };
@@ -63,7 +65,7 @@ const DEFAULTS = {
 const KNOWN = [
   ...['name', 'interface', 'service_address', 'mode', 'subnet', 'pool', 'router', 'dns_servers', 'domain'],
   ...['ntp_servers', 'lease_seconds', 'offer_seconds', 'reservations', 'relays', 'known_servers'],
-  ...['unknown_clients', 'ipv6_router', 'uefi_chain', 'ports'],
+  ...['unknown_clients', 'ipv6_router', 'uefi_chain', 'ports', 'partner_address'],
 ];
 /** A daemon with more has a switch for each rack in front of it, which relays: then a link is a line of text, not an interface. */
 const MAX_LINKS = 256;

@@ -50,15 +50,17 @@ export function offeredLinks({ links, baseUrl, loaders, boot }: OfferedLinkFacts
 
 export function offeredBoot(facts: {
   readonly baseUrl: string;
+  readonly partnerUrl?: string | undefined;
   readonly agentEndpoint: string;
   readonly kernelArguments: string;
   /** Absent without a chain of shim and GRUB. */
   readonly grubTransfer: GrubTransfer | undefined;
 }): OfferedBoot {
-  const { baseUrl, grubTransfer: transfer } = facts;
+  const { baseUrl, partnerUrl, grubTransfer: transfer } = facts;
   const files = agentFileUrls(baseUrl);
   return {
     base_url: baseUrl,
+    ...(partnerUrl === undefined ? {} : { partner_url: partnerUrl }),
     agent_endpoint: facts.agentEndpoint,
     kernel_arguments: facts.kernelArguments,
     kernel_url: files.kernelUrl,

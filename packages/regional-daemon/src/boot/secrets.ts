@@ -1,9 +1,19 @@
 /**
  * The region's own secret and what is derived from it. It lives in the state directory (0600), is made on first start and never
- * leaves the daemon; tokens are recomputed instead of stored, so a restarted daemon still knows those it gave out.
+ * leaves the daemon; of two daemons that serve one region both are given the same file instead. Tokens are recomputed instead of stored, so a restarted daemon still knows those it gave out.
  */
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
-import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 
 const SECRET_BYTES = 32;
@@ -15,9 +25,17 @@ export interface RegionSecrets {
   mac(purpose: TokenPurpose, ...parts: readonly string[]): Buffer;
 }
 
-/** @throws when the file has the wrong size or is readable by others than its owner cannot be mended. */
-export function openRegionSecrets(stateDir: string): RegionSecrets {
+/**
+ * @param places a `secretFile` of the site's own is read and never made or changed
+ * @throws when the file has the wrong size or is readable by others than its owner cannot be mended.
+ */
+export function openRegionSecrets(places: {
+  readonly stateDir: string;
+  readonly secretFile?: string | undefined;
+}): RegionSecrets {
+  const { stateDir, secretFile } = places;
   mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+  if (secretFile !== undefined) return regionSecrets(readFileSync(secretFile));
   const path = join(stateDir, 'region-secret');
   createOnce(path);
   chmodSync(path, 0o600);
@@ -43,6 +61,21 @@ export function sameToken(a: string, b: string): boolean {
   const left = Buffer.from(a);
   const right = Buffer.from(b);
   return left.length === right.length && timingSafeEqual(left, right);
+}
+
+/** What is wrong with a secret of the site's own, in words; undefined when it can be used. */
+export function secretFileProblem(path: string): string | undefined {
+  const make = `make it on one host with "openssl rand -out FILE ${SECRET_BYTES}" and copy it to the other`;
+  try {
+    const { size, mode } = statSync(path);
+    if (size !== SECRET_BYTES) return `${path} has ${size} bytes instead of ${SECRET_BYTES}; ${make}`;
+    if ((mode & 0o077) !== 0) return `${path} may be read by others; chmod 600, owned by the daemon's user`;
+    accessSync(path, constants.R_OK);
+    return undefined;
+  } catch (thrown) {
+    const why = (thrown as NodeJS.ErrnoException).code === 'ENOENT' ? 'is not there' : 'cannot be read';
+    return `${path} ${why}; ${make}`;
+  }
 }
 
 /** link(2) refuses an existing name, so two daemons that start at once agree on one secret, and a crash leaves none half written. */

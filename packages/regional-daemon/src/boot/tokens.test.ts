@@ -1,9 +1,9 @@
-import { statSync, writeFileSync } from 'node:fs';
+import { existsSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXAMPLE_NOW_MS, EXAMPLE_TASK_ID } from '@lpmos/core/testing';
 import type { TaskId } from '@lpmos/core';
 import { SECRETS, temporaryFolder } from '../testing/region-fixtures';
-import { openRegionSecrets, regionSecrets, sameToken } from './secrets';
+import { openRegionSecrets, regionSecrets, sameToken, secretFileProblem } from './secrets';
 import { checkInToken, mintTicket, readSessionToken, readTicket, sessionIdOf, sessionToken } from './tokens';
 
 const OTHER_TASK = EXAMPLE_TASK_ID.replace('5891', '5892') as TaskId;
@@ -81,17 +81,45 @@ describe('the region secret', () => {
   const folder = temporaryFolder();
 
   it('is made once, kept for the next start, and readable by its owner alone', () => {
-    const first = openRegionSecrets(join(folder(), 'state'));
-    const again = openRegionSecrets(join(folder(), 'state'));
+    const first = openRegionSecrets({ stateDir: join(folder(), 'state') });
+    const again = openRegionSecrets({ stateDir: join(folder(), 'state') });
     expect(checkInToken(again, EXAMPLE_TASK_ID)).toBe(checkInToken(first, EXAMPLE_TASK_ID));
     expect(statSync(join(folder(), 'state', 'region-secret')).mode & 0o777).toBe(0o600);
-    const other = openRegionSecrets(join(folder(), 'other'));
+    const other = openRegionSecrets({ stateDir: join(folder(), 'other') });
     expect(checkInToken(other, EXAMPLE_TASK_ID)).not.toBe(checkInToken(first, EXAMPLE_TASK_ID));
   });
 
   it('of the wrong size is refused, not padded', () => {
     writeFileSync(join(folder(), 'region-secret'), 'short');
-    expect(() => openRegionSecrets(folder())).toThrow('32 bytes');
+    expect(() => openRegionSecrets({ stateDir: folder() })).toThrow('32 bytes');
+  });
+
+  it('of two daemons is one file, which is neither made nor changed', () => {
+    const file = join(folder(), 'shared');
+    writeFileSync(file, Buffer.alloc(32, 7), { mode: 0o600 });
+    const daemons = ['one', 'other'].map((name) =>
+      openRegionSecrets({ stateDir: join(folder(), name), secretFile: file }),
+    );
+    const [one, other] = daemons.map((secrets) => checkInToken(secrets, EXAMPLE_TASK_ID));
+    expect(one).toBe(other);
+    expect(existsSync(join(folder(), 'one', 'region-secret'))).toBe(false);
+    expect(secretFileProblem(file)).toBeUndefined();
+  });
+
+  it.each([
+    ['is not there', () => undefined],
+    [
+      'has 5 bytes instead of 32; make it on one host with "openssl rand',
+      (file: string) => writeFileSync(file, 'short', { mode: 0o600 }),
+    ],
+    [
+      'may be read by others; chmod 600',
+      (file: string) => writeFileSync(file, Buffer.alloc(32), { mode: 0o644 }),
+    ],
+  ])('of a site that %s is told with the remedy', (words, make) => {
+    const file = join(folder(), 'of-the-site');
+    make(file);
+    expect(secretFileProblem(file)).toContain(words);
   });
 
   it('keeps lists of parts apart', () => {

@@ -2,14 +2,14 @@ import { readLinkList } from '../boot/link-settings';
 import type { HostFacts } from './check-links';
 import { checkLinkHost, checkLinkSettings } from './check-links';
 import type { DaemonLink } from './daemon-links';
-import { daemonLinks } from './daemon-links';
+import { daemonLinks, partnerBeside } from './daemon-links';
 
 const OURS = '10.1.0.1';
 
 function linksOf(...raw: readonly object[]): readonly DaemonLink[] {
   const read = readLinkList(raw);
   if ('problems' in read) throw new Error(read.problems.join('\n'));
-  return daemonLinks(read.value, OURS);
+  return daemonLinks(read.value, { serviceAddress: OURS });
 }
 
 const A = { name: 'a', interface: 'eth1', subnet: '10.1.0.0/24' };
@@ -32,6 +32,31 @@ describe('links by their settings', () => {
     };
     expect(settingsOf(A, B, far, external)).toEqual([]);
     expect(settingsOf({ subnet: '10.1.0.0/24' })).toEqual([]);
+  });
+
+  it('have a partner each or none', () => {
+    const partner = { partner_address: '10.1.0.2' };
+    expect(settingsOf({ ...A, ...partner }, { ...B, partner_address: '10.2.0.2' })).toEqual([]);
+    expect(settingsOf({ ...A, ...partner }, B)).toEqual([
+      'dhcp_links[1].partner_address is required where other links have one: name the address of the other daemon on this link',
+    ]);
+    expect(settingsOf({ ...A, partner_address: OURS }, { ...B, partner_address: 'x' })).toEqual([
+      'dhcp_links[0].partner_address is service_address; name the address of the other daemon',
+      'dhcp_links[1].partner_address must be an IPv4 address such as 10.77.0.1',
+    ]);
+  });
+
+  it('have the daemon’s partner where they have its address', () => {
+    const read = readLinkList([A, B]);
+    if ('problems' in read) throw new Error(read.problems.join('\n'));
+    const own = { serviceAddress: OURS, partnerAddress: '10.1.0.2' };
+    const links = daemonLinks(read.value, own);
+    expect(links.map(({ partnerAddress }) => partnerAddress)).toEqual(['10.1.0.2', undefined]);
+    expect([OURS, '10.2.0.1'].map((address) => partnerBeside(links, own, address))).toEqual([
+      '10.1.0.2',
+      undefined,
+    ]);
+    expect(partnerBeside([], own, OURS)).toBe('10.1.0.2');
   });
 
   it('without an IPv6 router are links that we hear on an interface', () => {

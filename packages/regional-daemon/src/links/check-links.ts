@@ -22,6 +22,7 @@ export interface HostFacts {
 export function checkLinkSettings(links: readonly DaemonLink[]): readonly FieldProblem[] {
   return [
     ...links.flatMap(ownProblems),
+    ...partnerProblems(links),
     ...links.flatMap((link) => attachmentProblems(link, links.length)),
     ...links.flatMap(routerProblems),
     ...repeated(links, 'name', ({ settings }) => settings.name),
@@ -69,8 +70,9 @@ function ownProblems(link: DaemonLink): readonly FieldProblem[] {
 function inWords(text: string): string {
   return text
     .replace(/serverAddress|boot\.nextServer/g, 'service_address')
-    .replace(/\b(?:dnsServers|ntpServers|leaseSeconds|offerSeconds|unknownClients|knownServers)\b/g, (word) =>
-      word.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+    .replace(
+      /\b(?:partnerAddress|dnsServers|ntpServers|leaseSeconds|offerSeconds|unknownClients|knownServers)\b/g,
+      (word) => word.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
     );
 }
 
@@ -79,6 +81,17 @@ function attachmentProblems({ settings, path, relayedOnly }: DaemonLink, links: 
   const problem =
     'is required where there are several links: name the interface on this link, or, if only relays reach it, name those in relays';
   return [{ path: `${path}.interface`, problem }];
+}
+
+/** The other daemon takes over all links or none. */
+function partnerProblems(links: readonly DaemonLink[]): FieldProblem[] {
+  if (links.every(({ partnerAddress }) => partnerAddress === undefined)) return [];
+  return links
+    .filter(({ partnerAddress }) => partnerAddress === undefined)
+    .map(({ path }) => ({
+      path: `${path}.partner_address`,
+      problem: 'is required where other links have one: name the address of the other daemon on this link',
+    }));
 }
 
 /** A notice leaves by one interface, to machines that we hear ourselves. */

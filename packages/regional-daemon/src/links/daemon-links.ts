@@ -10,20 +10,45 @@ export interface DaemonLink {
   /** Its place in the list, for messages: `dhcp_links[0]`. */
   readonly path: string;
   readonly serviceAddress: string;
+  /** The region's other daemon on this link. */
+  readonly partnerAddress?: string;
   /** Reached through relays alone. */
   readonly relayedOnly: boolean;
 }
 
-export function daemonLinks(
-  settings: readonly LinkSettings[],
-  serviceAddress: string,
-): readonly DaemonLink[] {
+/** Where this daemon and the region's other one are, unless a link says otherwise. */
+export interface OwnAddresses {
+  readonly serviceAddress: string;
+  readonly partnerAddress?: string | undefined;
+}
+
+export function daemonLinks(settings: readonly LinkSettings[], own: OwnAddresses): readonly DaemonLink[] {
   return settings.map((one, index) => ({
     settings: one,
     path: `dhcp_links[${index}]`,
-    serviceAddress: one.service_address ?? serviceAddress,
+    serviceAddress: one.service_address ?? own.serviceAddress,
+    ...partnerOf(one, own),
     relayedOnly: settings.length > 1 && one.interface === undefined && one.mode !== 'external',
   }));
+}
+
+/** The daemon's own partner is one for its own address: with another address of ours goes another one of the partner's. */
+function partnerOf(
+  link: LinkSettings,
+  { partnerAddress }: OwnAddresses,
+): { readonly partnerAddress?: string } {
+  const partner = link.partner_address ?? (link.service_address === undefined ? partnerAddress : undefined);
+  return partner === undefined ? {} : { partnerAddress: partner };
+}
+
+/** The other daemon's address beside one of ours. */
+export function partnerBeside(
+  links: readonly DaemonLink[],
+  own: OwnAddresses,
+  address: string,
+): string | undefined {
+  const link = links.find(({ serviceAddress }) => serviceAddress === address);
+  return link?.partnerAddress ?? (address === own.serviceAddress ? own.partnerAddress : undefined);
 }
 
 export function doesDhcp({ settings }: DaemonLink): boolean {
@@ -87,6 +112,7 @@ export function dhcpLinkOf(link: DaemonLink, boot: LinkBoot): Readonly<Record<ke
     name: settings.name,
     mode: settings.mode as LinkMode,
     serverAddress: serviceAddress,
+    partnerAddress: link.partnerAddress,
     relayedOnly: link.relayedOnly ? true : undefined,
     subnet: settings.subnet,
     pool: settings.pool,

@@ -7,6 +7,7 @@ import { ConfigError, fileKey } from '@lpmos/runtime';
 import type { Logger, Metrics, OnReload, Reread } from '@lpmos/runtime';
 import type { FieldProblem } from '@lpmos/core';
 import { LpmosError } from '@lpmos/core';
+import { secretFileProblem } from '../boot/secrets';
 import type { RegionalDaemonConfig } from '../config';
 import { REGIONAL_DAEMON_CONFIG } from '../config';
 import { checkLinkHost, checkLinkSettings } from './check-links';
@@ -32,7 +33,7 @@ export async function checkLinks(
   bootFiles: (links: readonly DaemonLink[]) => Promise<unknown>,
 ): Promise<readonly DaemonLink[]> {
   const { serviceAddress } = config;
-  const links = daemonLinks(config.links ?? [], serviceAddress);
+  const links = daemonLinks(config.links ?? [], config);
   const host = await readHostFacts({
     ...{ links, serviceAddress, passed },
     ports: {
@@ -42,10 +43,34 @@ export async function checkLinks(
       agentGrpc: config.agentGrpcPort,
     },
   });
-  const problems = [...checkLinkSettings(links), ...checkLinkHost(links, serviceAddress, host)];
+  const problems = [
+    ...checkPartner(config, links),
+    ...checkLinkSettings(links),
+    ...checkLinkHost(links, serviceAddress, host),
+  ];
   const texts = [...problems.map(worded), ...(await problemsOf(bootFiles(links)))];
   if (texts.length > 0) throw new ConfigError(texts);
   return links;
+}
+
+/** What the two daemons of a region must have in common. */
+function checkPartner(
+  { serviceAddress, partnerAddress, secretFile }: RegionalDaemonConfig,
+  links: readonly DaemonLink[],
+): readonly FieldProblem[] {
+  const problems: FieldProblem[] = [];
+  if (partnerAddress === serviceAddress) {
+    const problem = `${serviceAddress} is that of this daemon; name the address of the other one`;
+    problems.push({ path: 'partner_address', problem });
+  }
+  const hasPartner = partnerAddress !== undefined || links.some((link) => link.partnerAddress !== undefined);
+  const secret =
+    secretFile === undefined
+      ? hasPartner &&
+        'is required beside partner_address, so that either daemon knows the agents of the other'
+      : secretFileProblem(secretFile);
+  if (typeof secret === 'string') problems.push({ path: 'region_secret_file', problem: secret });
+  return problems;
 }
 
 /** What a reader of files says is wrong with them; other faults pass. */
@@ -95,10 +120,10 @@ export function createLiveLinks(options: LiveLinksOptions): LiveLinks {
   const reload = (read: Reread<RegionalDaemonConfig>): void => {
     if ('problems' in read) return refuse(read.problems);
     const next = read.config;
-    const wrong = checkLinkSettings(daemonLinks(next.links ?? [], config.serviceAddress));
+    const wrong = checkLinkSettings(daemonLinks(next.links ?? [], config));
     if (wrong.length > 0) return refuse(wrong.map(worded));
     const plan = planReload({
-      ...{ links, serviceAddress: config.serviceAddress, nextLinks: next.links ?? [] },
+      ...{ links, own: config, nextLinks: next.links ?? [] },
       settings: withoutLinks(config),
       nextSettings: withoutLinks(next),
     });

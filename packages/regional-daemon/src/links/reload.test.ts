@@ -19,8 +19,12 @@ function plan(
   next: Record<string, unknown> = {},
 ): ReloadPlan {
   return planReload({
-    ...{ settings: { http_port: 80 }, nextSettings: { http_port: 80, ...next }, serviceAddress: '10.1.0.1' },
-    links: daemonLinks(read(...before), '10.1.0.1'),
+    ...{
+      settings: { http_port: 80 },
+      nextSettings: { http_port: 80, ...next },
+      own: { serviceAddress: '10.1.0.1' },
+    },
+    links: daemonLinks(read(...before), { serviceAddress: '10.1.0.1' }),
     nextLinks: read(...behind),
   });
 }

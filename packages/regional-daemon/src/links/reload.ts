@@ -5,7 +5,7 @@
  */
 import type { LinkSettings } from '../boot/link-settings';
 import { checkLinkSettings } from './check-links';
-import type { DaemonLink } from './daemon-links';
+import type { DaemonLink, OwnAddresses } from './daemon-links';
 import { daemonLinks } from './daemon-links';
 import { socketsOf } from './sockets';
 
@@ -22,7 +22,7 @@ export interface ReloadInput {
   /** What it serves now. */
   readonly links: readonly DaemonLink[];
   readonly nextLinks: readonly LinkSettings[];
-  readonly serviceAddress: string;
+  readonly own: OwnAddresses;
 }
 
 export interface ReloadPlan {
@@ -35,7 +35,7 @@ export interface ReloadPlan {
 }
 
 export function planReload(input: ReloadInput): ReloadPlan {
-  const { settings, nextSettings, links, nextLinks, serviceAddress } = input;
+  const { settings, nextSettings, links, nextLinks, own } = input;
   const needRestart = differing(settings, nextSettings);
   const names = (list: readonly { readonly name: string }[]): string =>
     list.map(({ name }) => name).join('\n');
@@ -54,7 +54,7 @@ export function planReload(input: ReloadInput): ReloadPlan {
     return withFields(link.settings, next, live);
   });
   if (changed.length === 0) return { changed, needRestart };
-  const served = daemonLinks(merged, serviceAddress);
+  const served = daemonLinks(merged, own);
   // The file is right as a whole and half of it need not be: a pool of the subnet that comes with the restart.
   if (checkLinkSettings(served).length > 0) return { changed: [], needRestart: [...needRestart, ...changed] };
   return { links: served, changed, needRestart };

@@ -40,7 +40,7 @@ it('the links without a router are those that say so, by their interfaces', () =
     { name: 'c', interface: 'eth3', subnet: '10.3.0.0/24', mode: 'proxy', ipv6_router: 'none' },
   ]);
   if ('problems' in read) throw new Error(read.problems.join('\n'));
-  expect(routerlessDevices(daemonLinks(read.value, '10.1.0.1'))).toEqual([
+  expect(routerlessDevices(daemonLinks(read.value, { serviceAddress: '10.1.0.1' }))).toEqual([
     { device: 'eth1', path: 'dhcp_links[0].ipv6_router' },
     { device: 'eth3', path: 'dhcp_links[2].ipv6_router' },
   ]);

@@ -11,7 +11,7 @@ import { passedFor, passedServer, socketsOf } from './sockets';
 function linksOf(...raw: readonly object[]): readonly DaemonLink[] {
   const read = readLinkList(raw);
   if ('problems' in read) throw new Error(read.problems.join('\n'));
-  return daemonLinks(read.value, '10.1.0.1');
+  return daemonLinks(read.value, { serviceAddress: '10.1.0.1' });
 }
 
 const A = { name: 'a', interface: 'eth1', subnet: '10.1.0.0/24' };
