@@ -75,6 +75,14 @@ export interface Stack {
   /** One more replica over the same etcd, on a port of its own; who starts it stops it. */
   startReplica(): Promise<{ readonly child: RunningChild; readonly port: number }>;
   startDaemon(): Promise<void>;
+  /**
+   * The region's other daemon, on the ports of the first, with settings of its own by their variables (its LPMOS_SERVICE_ADDRESS at the
+   * least); who starts it stops it.
+   */
+  startPartner(
+    settings: Readonly<Record<string, string>>,
+    onLine?: (line: string) => void,
+  ): Promise<RunningChild>;
   stop(): Promise<void>;
 }
 
@@ -128,6 +136,19 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     async startDaemon() {
       daemon = await startDaemon(onSamePorts(options, daemonPorts), keys, etcd.endpoint);
       daemonPorts = portsOf(daemon);
+    },
+    async startPartner(settings, onLine) {
+      const own = { LPMOS_NODE_NAME: 'node2', LPMOS_STATE_DIR: join(dir, 'partner-state'), ...settings };
+      const { onDaemonLine: _ofTheFirst, ...shared } = onSamePorts(options, daemonPorts);
+      return startDaemon(
+        {
+          ...shared,
+          daemonEnv: { ...options.daemonEnv, ...own },
+          ...(onLine === undefined ? {} : { onDaemonLine: onLine }),
+        },
+        keys,
+        etcd.endpoint,
+      );
     },
     async stop() {
       await daemon.stop();
