@@ -1,0 +1,68 @@
+/** What one connection can do to the server, over real sockets: requests behind a running answer, and bytes that are no request. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import type { BootEvent } from '../boot-event';
+import type { AssetSource } from './asset-files';
+import { createBootHttpServer, type BootHttpServer } from './server';
+
+/** More than the buffers of two sockets take, so that a client that does not read really stalls. */
+const SIZE = 32 * 1024 * 1024;
+const GET = 'GET /images/big HTTP/1.1\r\nHost: x\r\n\r\n';
+
+const opened = { now: 0, most: 0 };
+const images: AssetSource = {
+  async open() {
+    opened.now += 1;
+    opened.most = Math.max(opened.most, opened.now);
+    return {
+      sizeBytes: SIZE,
+      etag: '"x"',
+      immutable: false,
+      read: async (buffer) => buffer.fill(0x41).length,
+      unchanged: async () => true,
+      close: async () => void (opened.now -= 1),
+    };
+  },
+};
+const none: AssetSource = { open: async () => undefined };
+
+let server: BootHttpServer;
+let port: number;
+const events: BootEvent[] = [];
+beforeAll(async () => {
+  server = createBootHttpServer({
+    ...{ address: '127.0.0.1', port: 0, images, assets: none },
+    decider: { decide: () => ({ kind: 'silent', reason: 'nobody knows it' }) },
+    scripts: { bootScript: () => '#!ipxe\n' },
+    onEvent: (event) => events.push(event),
+    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+  });
+  ({ port } = await server.start());
+});
+afterAll(() => server.stop());
+
+async function client(): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  return socket;
+}
+
+it('puts nothing into a running body when bytes follow that are no request', async () => {
+  const socket = await client();
+  const text: Buffer[] = [];
+  socket.write(GET);
+  socket.once('data', () => socket.write('\u0001 no request\r\n\r\n'));
+  socket.on('data', (bytes: Buffer) => text.push(bytes));
+  await once(socket, 'close');
+  const all = Buffer.concat(text);
+  const body = all.subarray(all.indexOf('\r\n\r\n') + 4);
+  expect(body.length).toBeLessThan(SIZE);
+  expect(body.every((byte) => byte === 0x41)).toBe(true);
+});
+
+it('still says what is wrong when nothing is being answered', async () => {
+  const socket = await client();
+  const [answer] = (await Promise.all([once(socket, 'data'), socket.write('\u0001\r\n\r\n')]))[0] as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
+});
