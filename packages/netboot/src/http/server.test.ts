@@ -63,6 +63,24 @@ it('puts nothing into a running body when bytes follow that are no request', asy
 
 it('still says what is wrong when nothing is being answered', async () => {
   const socket = await client();
-  const [answer] = (await Promise.all([once(socket, 'data'), socket.write('\u0001\r\n\r\n')]))[0] as [Buffer];
+  socket.write('\u0001\r\n\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
   expect(answer.toString()).toMatch(/^HTTP\/1.1 400 Bad Request\r\n/);
 });
+
+it('closes a connection that asks for many files at once and reads none, and gives back what it had opened', async () => {
+  const socket = await client();
+  const kept = await client();
+  opened.most = 0;
+  kept.write(GET.repeat(4));
+  socket.write(GET.repeat(1000));
+  await until(() => opened.now === 4);
+  expect(opened.most).toBeLessThanOrEqual(12);
+  expect(server.downloads()).toBe(4);
+  kept.destroy();
+  socket.destroy();
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  for (let tries = 0; tries < 100 && !holds(); tries += 1) await new Promise((done) => setTimeout(done, 20));
+}

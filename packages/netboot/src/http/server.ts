@@ -53,6 +53,12 @@ export const DEFAULT_HTTP_LIMITS: BootHttpLimits = {
 /** Machines that connect in one moment wait here; the kernel cuts it to net.core.somaxconn, which is 4096 where nobody changed it. */
 const LISTEN_BACKLOG = 4096;
 
+/**
+ * Answers that one connection may wait for: each holds an open file and memory, and a small packet has room for a thousand requests. No
+ * boot client asks again before it is answered.
+ */
+const MOST_AT_ONCE = 8;
+
 export interface BootHttpServerOptions {
   readonly address: string;
   /** 0 for a free one. */
@@ -130,7 +136,10 @@ export function createBootHttpServer(options: BootHttpServerOptions): BootHttpSe
   };
 
   const handle = (request: IncomingMessage, response: ServerResponse) => {
-    underWay.begin(request.socket, response);
+    if (underWay.begin(request.socket, response) > MOST_AT_ONCE) {
+      request.socket.destroy();
+      return;
+    }
     // A body is never read: after it the connection could not be used again.
     if (hasBody(request)) response.shouldKeepAlive = false;
     answer(request, response).catch((error: unknown) => {
