@@ -44,7 +44,7 @@ export function createLookups({ find, limits, report }: LookupsOptions): Lookups
         const reason = `${waiting.size} requests wait for their files already, which is the limit`;
         return report({ ...event, outcome: 'ignored', reason });
       }
-      const found = find?.(missing.name, from.address);
+      const found = find === undefined ? undefined : asked(find, missing.name, from.address);
       if (found === undefined) return then(undefined);
 
       const fail = (reason: string) => report({ ...event, outcome: 'failed', reason });
@@ -63,4 +63,13 @@ export function createLookups({ find, limits, report }: LookupsOptions): Lookups
       );
     },
   };
+}
+
+/** Whatever the owner does, it must not end the server that hears for all. */
+function asked(find: FileFinder, ...question: Parameters<FileFinder>): ReturnType<FileFinder> {
+  try {
+    return find(...question);
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
 }
