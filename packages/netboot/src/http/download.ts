@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@lpmos/core';
 import type { BootEvent } from '../boot-event';
-import { answerAsset, type AssetAnswer } from './asset-answer';
+import { answerAsset, type AssetAnswer, type AssetConditions } from './asset-answer';
 import type { AssetSource, OpenAsset } from './asset-files';
 import { chunkBytes, createPieces, sendBody } from './send-file';
 import { createSharedBlocks } from './shared-blocks';
@@ -90,14 +90,9 @@ export function createDownloads(clock: Clock): Downloads {
       const asset = await source.open(name);
       if (asset === undefined) return false;
       try {
-        const { headers } = request;
-        const answer = answerAsset(name, asset, {
-          range: headers.range,
-          ifRange: headers['if-range'] as string | undefined,
-          ifNoneMatch: headers['if-none-match'],
-        });
+        const answer = answerAsset(name, asset, conditionsOf(request));
         response.writeHead(answer.status, answer.headers);
-        report(answer.status === 416 ? 'refused' : 'answered', `status ${answer.status}`);
+        report(answer.status >= 400 ? 'refused' : 'answered', `status ${answer.status}`);
         if (request.method === 'HEAD' || answer.lengthBytes === 0) response.end();
         else await send(asset, answer, download);
       } finally {
@@ -105,5 +100,14 @@ export function createDownloads(clock: Clock): Downloads {
       }
       return true;
     },
+  };
+}
+
+/** A range is of GET alone (RFC 9110 section 14.2): who asks HEAD first wants to know the size of the whole. */
+function conditionsOf({ method, headers }: IncomingMessage): AssetConditions {
+  const ranges = { range: headers.range, ifRange: headers['if-range'] as string | undefined };
+  return {
+    ...{ ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] },
+    ...(method === 'GET' ? ranges : {}),
   };
 }

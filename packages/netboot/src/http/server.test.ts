@@ -81,6 +81,15 @@ it('closes a connection that asks for many files at once and reads none, and giv
   socket.destroy();
 });
 
+it('tells the size of the whole to HEAD, for which a range means nothing', async () => {
+  const socket = await client();
+  socket.write('HEAD /images/big HTTP/1.1\r\nHost: x\r\nRange: bytes=0-3\r\n\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^HTTP\/1.1 200 OK\r\n/);
+  expect(answer.toString()).toContain(`Content-Length: ${SIZE}\r\n`);
+  socket.destroy();
+});
+
 async function until(holds: () => boolean): Promise<void> {
   for (let tries = 0; tries < 100 && !holds(); tries += 1) await new Promise((done) => setTimeout(done, 20));
 }
