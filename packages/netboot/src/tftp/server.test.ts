@@ -10,6 +10,8 @@ const PEER: UdpPeer = { address: '10.0.0.9', port: 2070 };
 const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 async function lab() {
+  let fail: (code: string) => void = () => undefined;
+  let answer: (bytes: Uint8Array) => void = () => undefined;
   const sent: string[] = [];
   let hear: (bytes: Uint8Array, peer: UdpPeer) => void = () => undefined;
   const sockets: SocketFactory = {
@@ -17,10 +19,14 @@ async function lab() {
       hear = onDatagram;
       return { port: 69, reply: () => undefined, close: async () => undefined };
     },
-    connect: async () => ({
-      send: (pieces) => void sent.push(Buffer.concat(pieces).subarray(4).toString()),
-      close: () => undefined,
-    }),
+    connect: async ({ onDatagram, onError }) => {
+      answer = onDatagram;
+      fail = (code) => onError(Object.assign(new Error(code), { code }));
+      return {
+        send: (pieces) => void sent.push(Buffer.concat(pieces).subarray(4).toString()),
+        close: () => undefined,
+      };
+    },
   };
   let give: (file: FoundFile) => void = () => undefined;
   const events: BootEvent[] = [];
@@ -33,7 +39,12 @@ async function lab() {
   await server.start();
   const ask = (filename: string) =>
     hear(encodeTftpPacket({ kind: 'RRQ', filename, mode: 'octet', options: [] }), PEER);
-  return { ask, sent, events, server, give: (text: string) => give({ bytes: Buffer.from(text) }) };
+  return {
+    ...{ ask, sent, events, server },
+    give: (text: string) => give({ bytes: Buffer.from(text) }),
+    fail: (code: string) => fail(code),
+    acknowledge: (block: number) => answer(encodeTftpPacket({ kind: 'ACK', block })),
+  };
 }
 
 it('forgets a file that is still being looked for when its client begins anew with one that is there', async () => {
@@ -45,5 +56,38 @@ it('forgets a file that is still being looked for when its client begins anew wi
   await settled();
   expect(sent).toEqual(['shim']);
   expect(server.sessions()).toBe(1);
+  await server.stop();
+});
+
+it('takes what the host cannot send for a lost packet, and goes on when the link is back', async () => {
+  const { ask, events, server, fail, acknowledge } = await lab();
+  ask('shim.efi');
+  await settled();
+  fail('ENETUNREACH');
+  expect(server.sessions()).toBe(1);
+  acknowledge(1);
+  expect(events.map(({ outcome }) => outcome)).toEqual(['answered', 'completed']);
+  await server.stop();
+});
+
+it('says that the host could not send, where a transfer ends for that', async () => {
+  const { ask, events, server, fail } = await lab();
+  ask('shim.efi');
+  await settled();
+  fail('EPERM');
+  await server.stop();
+  expect(events.at(-1)?.reason).toBe('the server stops; this host could not send: EPERM');
+});
+
+it.each([
+  ['ECONNREFUSED', 'the client closed its port after block 0 of 1'],
+  ['EMSGSIZE', 'the socket failed: EMSGSIZE'],
+])('ends a transfer at once on %s', async (code, reason) => {
+  const { ask, events, server, fail } = await lab();
+  ask('shim.efi');
+  await settled();
+  fail(code);
+  expect(events.at(-1)).toMatchObject({ outcome: 'failed', reason });
+  expect(server.sessions()).toBe(0);
   await server.stop();
 });
