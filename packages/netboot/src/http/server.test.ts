@@ -1,6 +1,7 @@
 /** What one connection can do to the server, over real sockets: requests behind a running answer, and bytes that are no request. */
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { EXAMPLE_TASK_ID } from '@lpmos/core/testing';
 import type { BootEvent } from '../boot-event';
 import type { AssetSource } from './asset-files';
 import { createBootHttpServer, type BootHttpServer } from './server';
@@ -26,16 +27,20 @@ const images: AssetSource = {
 };
 const none: AssetSource = { open: async () => undefined };
 
+let aheadMs = 0;
 let server: BootHttpServer;
 let port: number;
 const events: BootEvent[] = [];
 beforeAll(async () => {
   server = createBootHttpServer({
     ...{ address: '127.0.0.1', port: 0, images, assets: none },
-    decider: { decide: () => ({ kind: 'silent', reason: 'nobody knows it' }) },
-    scripts: { bootScript: () => '#!ipxe\n' },
+    decider: {
+      decide: () => ({ kind: 'agent', purpose: 'report', taskId: EXAMPLE_TASK_ID, reason: 'ready' }),
+    },
+    scripts: { bootScript: ({ decision }) => `#!ipxe\necho ${decision.kind}\n` },
+    limits: { busyDownloads: 8 },
     onEvent: (event) => events.push(event),
-    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() },
+    clock: { nowMs: () => Date.now(), monotonicMs: () => performance.now() + aheadMs },
   });
   ({ port } = await server.start());
 });
@@ -88,6 +93,24 @@ it('tells the size of the whole to HEAD, for which a range means nothing', async
   expect(answer.toString()).toMatch(/^HTTP\/1.1 200 OK\r\n/);
   expect(answer.toString()).toContain(`Content-Length: ${SIZE}\r\n`);
   socket.destroy();
+});
+
+it('makes no machine wait for clients that have stopped reading', async () => {
+  const ask = async (): Promise<string> => {
+    const socket = await client();
+    socket.write('GET /boot/menu.ipxe?mac=52-54-00-12-34-56 HTTP/1.1\r\nHost: x\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    socket.destroy();
+    return answer.toString().split('\r\n\r\n')[1] ?? '';
+  };
+  const lazy = await client();
+  lazy.pause();
+  lazy.write(GET.repeat(8));
+  await until(() => server.downloads() === 8);
+  expect(await ask()).toContain('echo wait');
+  aheadMs += 11_000;
+  expect(await ask()).toContain('echo agent');
+  lazy.destroy();
 });
 
 async function until(holds: () => boolean): Promise<void> {

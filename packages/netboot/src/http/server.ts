@@ -36,7 +36,7 @@ export interface BootHttpLimits {
   readonly keepAliveMs: number;
   /** How long downloads may go on after `stop`. */
   readonly stopGraceMs: number;
-  /** From this many downloads on, machines that would load the agent are told to wait. */
+  /** From this many downloads that get on, machines that would load the agent are told to wait. */
   readonly busyDownloads: number;
 }
 
@@ -87,7 +87,7 @@ export interface BootHttpServer {
   start(port?: number): Promise<{ readonly port: number }>;
   /** Takes no more requests, gives running downloads a moment, then closes every connection. */
   stop(): Promise<void>;
-  /** Number of running downloads. */
+  /** Number of running downloads that get on. */
   downloads(): number;
 }
 
