@@ -18,7 +18,7 @@ export function readRange(header: string | undefined, sizeBytes: number): RangeA
   const specs = units?.[1]?.split(',').map((spec) => spec.trim());
   if (specs === undefined) return { kind: 'whole' };
   if (specs.length > 1) return { kind: 'unsatisfiable' };
-  const match = /^(\d{0,15})-(\d{0,15})$/.exec(specs[0] ?? '');
+  const match = /^(\d*)-(\d*)$/.exec(specs[0] ?? '');
   const [from, to] = [match?.[1], match?.[2]];
   if (from === undefined || to === undefined || (from === '' && to === '')) return { kind: 'whole' };
   return from === '' ? suffix(Number(to), sizeBytes) : between(Number(from), to, sizeBytes);
