@@ -17,6 +17,7 @@ import {
   urlType,
 } from '@lpmos/runtime';
 import type { ConfigOf, ConfigType } from '@lpmos/runtime';
+import { KERNEL_ARGUMENTS } from './boot/agent-boot';
 import { readLinkList } from './boot/link-settings';
 import { UEFI_CHAINS } from './boot/grub-files';
 import { readLoaderSettings } from './boot/loaders';
@@ -180,10 +181,7 @@ export const REGIONAL_DAEMON_CONFIG = defineConfig({
   },
   kernelArguments: {
     env: 'LPMOS_KERNEL_ARGUMENTS',
-    type: textType({
-      describe: 'space-separated kernel arguments',
-      pattern: /^[\x21-\x7e]+(?: [\x21-\x7e]+)*$/,
-    }),
+    type: textType(KERNEL_ARGUMENTS),
     default: 'console=tty0 console=ttyS0,115200 panic=30',
     description: 'Arguments for the kernel of the ramdisk, such as its consoles',
   },

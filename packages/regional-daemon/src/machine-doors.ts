@@ -104,7 +104,7 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
   const { config, planning, clock, logger, metrics, health } = options;
   const { cache, store, fence, agents, catalogue, actor, sha256 } = planning;
   const secrets = openRegionSecrets(config);
-  const usedTickets = await openUsedTickets({ stateDir: config.stateDir, nowMs: () => clock.nowMs() });
+  const usedTickets = await openUsedTickets({ stateDir: config.stateDir });
   const progress = createProgressWriter({ cache, store, fence, clock, logger });
   const { grubFiles, loaders } = await readBootFiles(config, options.links);
   const notices = proxyNotices(options.links, config.uefiChain);

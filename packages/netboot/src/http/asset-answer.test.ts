@@ -11,6 +11,18 @@ describe('answerAsset', () => {
     ['two parts', { range: 'bytes=0-1,5-6' }, 416, 0, 0, 'bytes */100'],
     ['known already', { ifNoneMatch: '"abc"', range: 'bytes=0-1' }, 304, 0, 0, undefined],
     ['a part of the same', { range: 'bytes=10-19', ifRange: '"abc"' }, 206, 10, 10, 'bytes 10-19/100'],
+    [
+      'a part of what is still there',
+      { range: 'bytes=10-19', ifMatch: '"x", "abc"' },
+      206,
+      10,
+      10,
+      'bytes 10-19/100',
+    ],
+    ['a part of what must be there', { range: 'bytes=10-19', ifMatch: '*' }, 206, 10, 10, 'bytes 10-19/100'],
+    ['a part of what was replaced', { range: 'bytes=10-19', ifMatch: '"old"' }, 412, 0, 0, undefined],
+    ['a weak validator of the same', { ifMatch: 'W/"abc"' }, 412, 0, 0, undefined],
+    ['replaced, and known', { ifMatch: '"old"', ifNoneMatch: '"abc"' }, 412, 0, 0, undefined],
     ['a part of another', { range: 'bytes=10-19', ifRange: '"old"' }, 200, 0, 100, undefined],
   ])('%s', (_what, conditions, ...expected) => {
     const [status, first, lengthBytes, contentRange] = expected;

@@ -4,18 +4,19 @@
  * chunked bodies; nothing is compressed and nothing redirects.
  */
 import type { OpenAsset } from './asset-files';
-import { matchesEtag, rangeStillValid, readRange } from './ranges';
+import { isStill, matchesEtag, rangeStillValid, readRange } from './ranges';
 
 export interface AssetConditions {
   readonly range?: string | undefined;
   readonly ifRange?: string | undefined;
+  readonly ifMatch?: string | undefined;
   readonly ifNoneMatch?: string | undefined;
 }
 
 export interface AssetAnswer {
-  readonly status: 200 | 206 | 304 | 416;
+  readonly status: 200 | 206 | 304 | 412 | 416;
   readonly headers: Readonly<Record<string, string>>;
-  /** Where the body starts in the file, and its length; 0 for 304 and 416. */
+  /** Where the body starts in the file, and its length; 0 for 304, 412 and 416. */
   readonly first: number;
   readonly lengthBytes: number;
 }
@@ -41,6 +42,9 @@ export function answerAsset(
     'Accept-Ranges': 'bytes',
     'Cache-Control': asset.immutable ? `public, max-age=${ONE_YEAR_SECONDS}, immutable` : 'no-cache',
   };
+  if (!isStill(conditions.ifMatch, etag)) {
+    return { status: 412, headers: { ...validators, 'Content-Length': '0' }, first: 0, lengthBytes: 0 };
+  }
   if (matchesEtag(conditions.ifNoneMatch, etag)) {
     return { status: 304, headers: validators, first: 0, lengthBytes: 0 };
   }

@@ -95,6 +95,30 @@ it('notices that an opened file was truncated', async () => {
   await asset?.close();
 });
 
+it('follows its own folder when that is switched to another release', async () => {
+  for (const release of ['1', '2']) {
+    mkdirSync(join(folder, release));
+    writeFileSync(join(folder, release, 'file'), `of release ${release}`);
+  }
+  const current = join(folder, 'current');
+  symlinkSync('1', current);
+  const released = await createDirectoryAssets({ root: current });
+  const text = async () => {
+    const asset = await released.open('file');
+    const bytes = Buffer.alloc(asset?.sizeBytes ?? 0);
+    await asset?.read(bytes, 0);
+    await asset?.close();
+    return bytes.toString();
+  };
+  expect(await text()).toBe('of release 1');
+  symlinkSync('2', join(folder, 'next'));
+  renameSync(join(folder, 'next'), current);
+  rmSync(join(folder, '1'), { recursive: true });
+  expect(await text()).toBe('of release 2');
+  rmSync(current);
+  expect(await released.open('file')).toBeUndefined();
+});
+
 it('says which folder is missing', async () => {
   await expect(createDirectoryAssets({ root: '/nowhere/at/all' })).rejects.toThrow(
     'the folder /nowhere/at/all cannot be read; create it or name another one',

@@ -55,7 +55,7 @@ const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBL
 
 /** @throws LpmosError `invalid_argument` when the folder does not exist. */
 export async function createDirectoryAssets(options: DirectoryAssetsOptions): Promise<AssetSource> {
-  const root = await realpath(options.root).catch((cause: unknown) => {
+  await realpath(options.root).catch((cause: unknown) => {
     const problem = `the folder ${options.root} cannot be read; create it or name another one`;
     const fields = [{ path: 'root', problem }];
     throw new LpmosError({ code: 'invalid_argument', message: problem, fields, cause });
@@ -63,8 +63,11 @@ export async function createDirectoryAssets(options: DirectoryAssetsOptions): Pr
   return {
     async open(name) {
       if (!isPublishable(name)) return undefined;
+      // The folder itself may be a link, which a site switches to publish another release.
+      const root = await orAbsent(realpath(options.root));
+      if (root === undefined) return undefined;
       const path = join(root, name);
-      const handle = await openOrAbsent(path);
+      const handle = await orAbsent(open(path, READ_FLAGS));
       if (handle === undefined) return undefined;
       try {
         const asset = await readAsset(handle, path, options.digests?.get(name));
@@ -109,9 +112,9 @@ function isPublishable(name: string): boolean {
   return segments.every((segment) => SEGMENT.test(segment) && !segment.startsWith('.'));
 }
 
-async function openOrAbsent(path: string): Promise<FileHandle | undefined> {
+async function orAbsent<T>(reaching: Promise<T>): Promise<T | undefined> {
   try {
-    return await open(path, READ_FLAGS);
+    return await reaching;
   } catch (error) {
     if (ABSENT.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
@@ -125,7 +128,7 @@ async function readAsset(
   digest: string | undefined,
 ): Promise<OpenAsset | undefined> {
   const opened = await handle.stat({ bigint: true });
-  if (!opened.isFile() || (await realpath(path)) !== path) return undefined;
+  if (!opened.isFile() || (await orAbsent(realpath(path))) !== path) return undefined;
   const validator = digest ?? [opened.ino, opened.size, opened.mtimeNs].map((n) => n.toString(16)).join('-');
   return {
     sizeBytes: Number(opened.size),

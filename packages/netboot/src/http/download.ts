@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '@lpmos/core';
 import type { BootEvent } from '../boot-event';
-import { answerAsset, type AssetAnswer } from './asset-answer';
+import { answerAsset, type AssetAnswer, type AssetConditions } from './asset-answer';
 import type { AssetSource, OpenAsset } from './asset-files';
 import { chunkBytes, createPieces, sendBody } from './send-file';
 import { createSharedBlocks } from './shared-blocks';
@@ -15,6 +15,9 @@ import { createSharedBlocks } from './shared-blocks';
  * do: for the rest of its download it has buffers of its own.
  */
 const SLOW_PIECE_MS = 200;
+
+/** Whom nothing has been sent for so long is no load: as many as make others wait could otherwise hold a hall back for ever, for nothing. */
+const STANDS_STILL_MS = 10_000;
 
 export type Report = (outcome: BootEvent['outcome'], reason: string, bytes?: number) => void;
 
@@ -27,13 +30,14 @@ export interface DownloadRequest {
 }
 
 export interface Downloads {
+  /** Downloads that get on. */
   active(): number;
   /** @returns false when nothing is published under that name, and then nothing has been answered. */
   serve(download: DownloadRequest): Promise<boolean>;
 }
 
 export function createDownloads(clock: Clock): Downloads {
-  let active = 0;
+  const running = new Set<{ sentMs: number }>();
   let heldBytes = 0;
   const blocks = createSharedBlocks();
 
@@ -45,13 +49,13 @@ export function createDownloads(clock: Clock): Downloads {
     if (socket.destroyed) leave();
     socket.once('close', leave);
     const startedMs = clock.monotonicMs();
+    const mine = { sentMs: startedMs };
     let sent = 0;
-    let sentMs = startedMs;
     let slow = false;
     const onSent = (bytes: number) => {
       const nowMs = clock.monotonicMs();
-      slow ||= nowMs - sentMs > SLOW_PIECE_MS;
-      sentMs = nowMs;
+      slow ||= nowMs - mine.sentMs > SLOW_PIECE_MS;
+      mine.sentMs = nowMs;
       sent += bytes;
     };
     const shared = blocks.join(asset);
@@ -65,7 +69,7 @@ export function createDownloads(clock: Clock): Downloads {
       },
       slow: () => slow,
     });
-    active += 1;
+    running.add(mine);
     try {
       const { first, lengthBytes } = answer;
       await sendBody({ asset, pieces, first, lengthBytes, to: response, gone: gone.signal, onSent });
@@ -77,27 +81,27 @@ export function createDownloads(clock: Clock): Downloads {
       report('failed', error instanceof Error ? error.message : 'the download broke', sent);
     } finally {
       socket.off('close', leave);
-      active -= 1;
+      running.delete(mine);
       heldBytes -= pieces.ownBytes();
       shared?.leave();
     }
   };
 
   return {
-    active: () => active,
+    active() {
+      const sinceMs = clock.monotonicMs() - STANDS_STILL_MS;
+      let active = 0;
+      for (const { sentMs } of running) if (sentMs >= sinceMs) active += 1;
+      return active;
+    },
     async serve(download) {
       const { source, name, request, response, report } = download;
       const asset = await source.open(name);
       if (asset === undefined) return false;
       try {
-        const { headers } = request;
-        const answer = answerAsset(name, asset, {
-          range: headers.range,
-          ifRange: headers['if-range'] as string | undefined,
-          ifNoneMatch: headers['if-none-match'],
-        });
+        const answer = answerAsset(name, asset, conditionsOf(request));
         response.writeHead(answer.status, answer.headers);
-        report(answer.status === 416 ? 'refused' : 'answered', `status ${answer.status}`);
+        report(answer.status >= 400 ? 'refused' : 'answered', `status ${answer.status}`);
         if (request.method === 'HEAD' || answer.lengthBytes === 0) response.end();
         else await send(asset, answer, download);
       } finally {
@@ -105,5 +109,14 @@ export function createDownloads(clock: Clock): Downloads {
       }
       return true;
     },
+  };
+}
+
+/** A range is of GET alone (RFC 9110 section 14.2): who asks HEAD first wants to know the size of the whole. */
+function conditionsOf({ method, headers }: IncomingMessage): AssetConditions {
+  const ranges = { range: headers.range, ifRange: headers['if-range'] as string | undefined };
+  return {
+    ...{ ifMatch: headers['if-match'], ifNoneMatch: headers['if-none-match'] },
+    ...(method === 'GET' ? ranges : {}),
   };
 }

@@ -18,7 +18,7 @@ export function readRange(header: string | undefined, sizeBytes: number): RangeA
   const specs = units?.[1]?.split(',').map((spec) => spec.trim());
   if (specs === undefined) return { kind: 'whole' };
   if (specs.length > 1) return { kind: 'unsatisfiable' };
-  const match = /^(\d{0,15})-(\d{0,15})$/.exec(specs[0] ?? '');
+  const match = /^(\d*)-(\d*)$/.exec(specs[0] ?? '');
   const [from, to] = [match?.[1], match?.[2]];
   if (from === undefined || to === undefined || (from === '' && to === '')) return { kind: 'whole' };
   return from === '' ? suffix(Number(to), sizeBytes) : between(Number(from), to, sizeBytes);
@@ -36,18 +36,25 @@ function between(first: number, to: string, sizeBytes: number): RangeAnswer {
   return first >= sizeBytes ? { kind: 'unsatisfiable' } : { kind: 'part', first, last };
 }
 
+/** If-Match (section 13.1.1): strong comparison, `*` matches anything that exists. One too long to be read names nothing that we have. */
+export function isStill(header: string | undefined, etag: string): boolean {
+  if (header === undefined) return true;
+  return tagsOf(header).some((tag) => tag === '*' || tag === etag);
+}
+
 /** If-None-Match (section 13.1.2): weak comparison, `*` matches anything that exists. */
 export function matchesEtag(header: string | undefined, etag: string): boolean {
-  if (header === undefined || header.length > MAX_HEADER_LENGTH) return false;
-  return header
-    .split(',')
-    .map((tag) => tag.trim())
-    .some((tag) => tag === '*' || withoutWeakness(tag) === etag);
+  if (header === undefined) return false;
+  return tagsOf(header).some((tag) => tag === '*' || withoutWeakness(tag) === etag);
 }
 
 /** If-Range (section 13.1.5): strong comparison; a date never matches, because we send none. */
 export function rangeStillValid(header: string | undefined, etag: string): boolean {
   return header === undefined || header.trim() === etag;
+}
+
+function tagsOf(header: string): string[] {
+  return header.length > MAX_HEADER_LENGTH ? [] : header.split(',').map((tag) => tag.trim());
 }
 
 function withoutWeakness(tag: string): string {

@@ -12,11 +12,13 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock, MacAddress } from '@lpmos/core';
 import type { BootDecider } from '../boot-decider';
 import type { BootEvent, BootEventListener } from '../boot-event';
 import { explainBindError } from '../bind-error';
 import type { FileFinder } from '../file-finder';
+import { createAnswersUnderWay, type AnswersUnderWay } from './answers-under-way';
 import type { AssetSource } from './asset-files';
 import { answerMenu, type BootScripts } from './boot-menu';
 import { findRoute } from './boot-routes';
@@ -34,7 +36,7 @@ export interface BootHttpLimits {
   readonly keepAliveMs: number;
   /** How long downloads may go on after `stop`. */
   readonly stopGraceMs: number;
-  /** From this many downloads on, machines that would load the agent are told to wait. */
+  /** From this many downloads that get on, machines that would load the agent are told to wait. */
   readonly busyDownloads: number;
 }
 
@@ -50,6 +52,12 @@ export const DEFAULT_HTTP_LIMITS: BootHttpLimits = {
 
 /** Machines that connect in one moment wait here; the kernel cuts it to net.core.somaxconn, which is 4096 where nobody changed it. */
 const LISTEN_BACKLOG = 4096;
+
+/**
+ * Answers that one connection may wait for: each holds an open file and memory, and a small packet has room for a thousand requests. No
+ * boot client asks again before it is answered.
+ */
+const MOST_AT_ONCE = 8;
 
 export interface BootHttpServerOptions {
   readonly address: string;
@@ -79,7 +87,7 @@ export interface BootHttpServer {
   start(port?: number): Promise<{ readonly port: number }>;
   /** Takes no more requests, gives running downloads a moment, then closes every connection. */
   stop(): Promise<void>;
-  /** Number of running downloads. */
+  /** Number of running downloads that get on. */
   downloads(): number;
 }
 
@@ -92,6 +100,7 @@ const MAX_REQUEST_TEXT = 200;
 export function createBootHttpServer(options: BootHttpServerOptions): BootHttpServer {
   const limits = { ...DEFAULT_HTTP_LIMITS, ...options.limits };
   const downloads = createDownloads(options.clock);
+  const underWay = createAnswersUnderWay();
 
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const emit = (part: EventPart) => options.onEvent({ ...describe(request), ...part });
@@ -127,6 +136,10 @@ export function createBootHttpServer(options: BootHttpServerOptions): BootHttpSe
   };
 
   const handle = (request: IncomingMessage, response: ServerResponse) => {
+    if (underWay.begin(request.socket, response) > MOST_AT_ONCE) {
+      request.socket.destroy();
+      return;
+    }
     // A body is never read: after it the connection could not be used again.
     if (hasBody(request)) response.shouldKeepAlive = false;
     answer(request, response).catch((error: unknown) => {
@@ -137,7 +150,7 @@ export function createBootHttpServer(options: BootHttpServerOptions): BootHttpSe
     });
   };
 
-  const server = boundedServer(limits, handle);
+  const server = boundedServer(limits, handle, underWay);
   return {
     start: (port = options.port) => listen(server, { ...options, port }),
     stop: () => close(server, limits.stopGraceMs),
@@ -172,7 +185,7 @@ async function answerGrub(
 }
 
 /** Every wait of a client has its deadline here, and so have the number and the size of what it can open. */
-function boundedServer(limits: BootHttpLimits, handle: RequestListener): Server {
+function boundedServer(limits: BootHttpLimits, handle: RequestListener, underWay: AnswersUnderWay): Server {
   const server = createServer(
     {
       maxHeaderSize: limits.maxHeaderBytes,
@@ -187,7 +200,11 @@ function boundedServer(limits: BootHttpLimits, handle: RequestListener): Server 
   server.maxConnections = limits.maxConnections;
   // node's socket timeout looks at the kernel's progress too: a slow reader lives, one that stopped does not.
   server.timeout = limits.stalledMs;
-  server.on('clientError', refuseBrokenRequest);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
+    // A second answer on the wire would be bytes of the file that is being sent.
+    if (underWay.on(socket) > 0) socket.destroy();
+    else refuseBrokenRequest(error, socket);
+  });
   return server;
 }
 
@@ -229,7 +246,7 @@ const BROKEN: Readonly<Record<string, string>> = {
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
-function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket | NodeJS.WritableStream): void {
+function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket | Duplex): void {
   const status = BROKEN[error.code ?? ''] ?? '400 Bad Request';
   if (socket.writable && error.code !== 'ECONNRESET') {
     socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);

@@ -43,6 +43,16 @@ describe('a lookup', () => {
     expect(without.answers).toEqual([undefined]);
   });
 
+  it('that fails at once is a failure in the events and ends nothing else', async () => {
+    const { answers, events, ask } = lab(() => {
+      throw new Error('no script can carry this');
+    });
+    expect(ask).not.toThrow();
+    await settled();
+    expect(answers).toEqual([]);
+    expect(events).toMatchObject([{ outcome: 'failed', reason: 'no file: Error: no script can carry this' }]);
+  });
+
   it('asks once for a request that is repeated while it waits, and again afterwards', async () => {
     let give: (file: FoundFile) => void = () => undefined;
     let asked = 0;

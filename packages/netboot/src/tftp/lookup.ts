@@ -22,6 +22,8 @@ export interface LookupsOptions {
 export interface Lookups {
   /** Calls `then` once with what was found, at once when nothing can be; never when it took too long or too many wait. */
   ask(missing: MissingFile, from: UdpPeer, then: (found: FoundFile | undefined) => void): void;
+  /** The peer has been answered something else: what it asked for before is of no use to it any more. */
+  forget(from: UdpPeer): void;
 }
 
 interface Waiting {
@@ -31,20 +33,23 @@ interface Waiting {
 
 export function createLookups({ find, limits, report }: LookupsOptions): Lookups {
   const waiting = new Map<string, Waiting>();
+  const forget = (peer: string) => {
+    clearTimeout(waiting.get(peer)?.deadline);
+    waiting.delete(peer);
+  };
   return {
+    forget: (from) => forget(peerText(from)),
     ask(missing, from, then) {
       const peer = peerText(from);
       const event = { peer, request: `RRQ ${missing.request.filename}` };
       const fingerprint = JSON.stringify(missing.request);
-      const before = waiting.get(peer);
-      if (before?.fingerprint === fingerprint) return;
-      clearTimeout(before?.deadline);
-      waiting.delete(peer);
+      if (waiting.get(peer)?.fingerprint === fingerprint) return;
+      forget(peer);
       if (waiting.size >= limits.maxSessions) {
         const reason = `${waiting.size} requests wait for their files already, which is the limit`;
         return report({ ...event, outcome: 'ignored', reason });
       }
-      const found = find?.(missing.name, from.address);
+      const found = find === undefined ? undefined : asked(find, missing.name, from.address);
       if (found === undefined) return then(undefined);
 
       const fail = (reason: string) => report({ ...event, outcome: 'failed', reason });
@@ -52,8 +57,7 @@ export function createLookups({ find, limits, report }: LookupsOptions): Lookups
       const mine: Waiting = { fingerprint, deadline: setTimeout(late, DEADLINE_MS).unref() };
       const settle = (act: () => void) => {
         if (waiting.get(peer) !== mine) return;
-        clearTimeout(mine.deadline);
-        waiting.delete(peer);
+        forget(peer);
         act();
       };
       waiting.set(peer, mine);
@@ -63,4 +67,13 @@ export function createLookups({ find, limits, report }: LookupsOptions): Lookups
       );
     },
   };
+}
+
+/** Whatever the owner does, it must not end the server that hears for all. */
+function asked(find: FileFinder, ...question: Parameters<FileFinder>): ReturnType<FileFinder> {
+  try {
+    return find(...question);
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)));
+  }
 }

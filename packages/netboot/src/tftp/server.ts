@@ -80,7 +80,10 @@ export function createTftpServer(options: TftpServerOptions): TftpServer {
       return;
     }
     const answer = answerDatagram(datagram, files);
-    if (answer.kind !== 'missing') return perform(answer, from);
+    if (answer.kind !== 'missing') {
+      if (answer.kind !== 'ignore') lookups.forget(from);
+      return perform(answer, from);
+    }
     lookups.ask(answer, from, (found) => {
       if (listening !== undefined) perform(answerFound(answer, found), from);
     });

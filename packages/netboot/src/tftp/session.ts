@@ -36,6 +36,18 @@ export interface Session {
   abandon(reason: string): void;
 }
 
+/** The host itself cannot send for now: its link flaps, its address is being renewed, its firewall reloads. A lost packet like any other. */
+const PASSING: ReadonlySet<string> = new Set([
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+  'ENETDOWN',
+  'EHOSTDOWN',
+  'EADDRNOTAVAIL',
+  'EPERM',
+  'ENOBUFS',
+  'EAGAIN',
+]);
+
 export function startSession(options: SessionOptions): Session {
   const { sockets, address, peer, sizeBytes, packets, negotiated, clock } = options;
   const startedMs = clock.monotonicMs();
@@ -44,12 +56,14 @@ export function startSession(options: SessionOptions): Session {
   let progressMs = startedMs;
   let outlet: Outlet | undefined;
   let over = false;
+  let unsent: string | undefined;
 
-  const end = (result: TransferEnd) => {
+  const end = ({ outcome, reason }: TransferEnd) => {
     if (over) return;
     over = true;
     outlet?.close();
-    options.onEnd(result, Math.min(state.acked * state.blksize, sizeBytes));
+    const told = unsent === undefined ? reason : `${reason}; this host could not send: ${unsent}`;
+    options.onEnd({ outcome, reason: told }, Math.min(state.acked * state.blksize, sizeBytes));
   };
   const perform = (effect: TransferEffect) => {
     if (effect.kind === 'finish') end(effect.end);
@@ -60,7 +74,10 @@ export function startSession(options: SessionOptions): Session {
     const nowMs = clock.monotonicMs();
     const expired = nowMs - startedMs > options.maxTransferMs;
     const step = stepTransfer(state, expired ? { kind: 'expired' } : event);
-    if (step.state.acked > state.acked || step.state.phase !== state.phase) progressMs = nowMs;
+    if (step.state.acked > state.acked || step.state.phase !== state.phase) {
+      progressMs = nowMs;
+      unsent = undefined;
+    }
     state = step.state;
     step.effects.forEach(perform);
   };
@@ -70,6 +87,7 @@ export function startSession(options: SessionOptions): Session {
   };
   const onError = (error: NodeJS.ErrnoException) => {
     if (error.code === 'ECONNREFUSED') feed({ kind: 'unreachable' });
+    else if (PASSING.has(error.code ?? '')) unsent = error.message;
     else end({ outcome: 'failed', reason: `the socket failed: ${error.message}` });
   };
   const open = async () => {

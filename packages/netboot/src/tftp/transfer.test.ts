@@ -108,9 +108,19 @@ describe('silence', () => {
   });
 
   it('uses the timeout that the client chose', () => {
-    const step = startTransfer(9, { ...windowed, timeoutMs: 20_000 });
+    const step = ack(startTransfer(9, { ...windowed, timeoutMs: 20_000 }), 0);
     expect(step.effects[1]).toEqual({ kind: 'arm', delayMs: 20_000 });
     expect(timeout(step).effects[1]).toEqual({ kind: 'arm', delayMs: 20_000 });
+  });
+
+  it('keeps no place for minutes for a peer that asked for a long timeout and never answered', () => {
+    let step = startTransfer(9, { ...windowed, timeoutMs: 255_000 });
+    let heldMs = 0;
+    while (end(step) === undefined) {
+      heldMs += step.effects.reduce((sum, effect) => sum + (effect.kind === 'arm' ? effect.delayMs : 0), 0);
+      step = timeout(step);
+    }
+    expect(heldMs).toBeLessThanOrEqual(24_000);
   });
 
   it('is over when the port is closed or the time is up, and stays over', () => {

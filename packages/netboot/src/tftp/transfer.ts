@@ -57,7 +57,7 @@ export const MAX_SENDS_UNPROVEN = 3;
 /** After it: five tries spread over half a minute outlast a switch port that relearns. */
 export const MAX_SENDS_PROVEN = 5;
 const FIRST_TIMEOUT_MS = 1000;
-/** Back-off doubles up to here (or stays at the client's own timeout, where that is longer). */
+/** Back-off doubles up to here (or stays at the client's own timeout, where that is longer and the client has proven itself). */
 const LONGEST_TIMEOUT_MS = 8000;
 
 export function startTransfer(sizeBytes: number, negotiated: Negotiated): TransferStep {
@@ -128,7 +128,8 @@ function send(before: TransferState, { phase, acked, sends, proven }: Progress):
 }
 
 function retryDelayMs(state: TransferState): number {
-  const longest = Math.max(LONGEST_TIMEOUT_MS, state.firstTimeoutMs);
+  // A forged request may ask for any timeout, and holds a place of its victim until the last one has passed.
+  const longest = state.proven ? Math.max(LONGEST_TIMEOUT_MS, state.firstTimeoutMs) : LONGEST_TIMEOUT_MS;
   return Math.min(state.firstTimeoutMs * 2 ** (state.sends - 1), longest);
 }
 

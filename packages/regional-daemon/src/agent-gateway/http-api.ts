@@ -20,6 +20,8 @@ export interface HttpApiOptions extends HttpDoorOptions {
   readonly health: () => { readonly healthy: boolean; readonly body: unknown };
   readonly metricsText: () => Promise<{ readonly contentType: string; readonly text: string }>;
   readonly logger: Logger;
+  /** A client that neither reads nor writes for so long is dropped. */
+  readonly stalledMs?: number;
 }
 
 export interface HttpApi {
@@ -32,6 +34,9 @@ const MOST_CONNECTIONS = 2000;
 const LARGEST_BODY = 256 * 1024;
 /** An answer waits for etcd; a tiny agent's wget gives up after 15 minutes, an operator's patience much earlier. */
 const ANSWER_MS = 15_000;
+/** Longer than an answer takes. Connections are few, and node by itself keeps one for ever whose client stops reading. */
+const STALLED_MS = 30_000;
+const HANDSHAKE_MS = 10_000;
 
 export function createHttpApi(options: HttpApiOptions): HttpApi {
   const handler = (request: IncomingMessage, response: ServerResponse): void => {
@@ -47,9 +52,13 @@ export function createHttpApi(options: HttpApiOptions): HttpApi {
     options.tls === undefined
       ? createPlainServer(limits, handler)
       : createTlsServer(
-          { ...limits, cert: options.tls.certPem, key: options.tls.keyPem, minVersion: 'TLSv1.2' },
+          {
+            ...{ ...limits, handshakeTimeout: HANDSHAKE_MS },
+            ...{ cert: options.tls.certPem, key: options.tls.keyPem, minVersion: 'TLSv1.2' },
+          },
           handler,
         );
+  server.timeout = options.stalledMs ?? STALLED_MS;
   return manyAddressServer({
     server,
     addresses: options.addresses,

@@ -1,4 +1,5 @@
 import { createServer, get } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { manyAddressServer } from './many-address-server';
@@ -45,6 +46,22 @@ describe('one server on many addresses', () => {
     await closed;
     await expect(ask('127.0.0.2', port)).rejects.toThrow('ECONNREFUSED');
   });
+
+  it.each(ADDRESSES.slice(0, 2))(
+    'stops, although somebody at %s never begins its TLS',
+    async (address) => {
+      const server = manyAddressServer({
+        ...{ server: createTlsServer(), addresses: ADDRESSES, port: 0, maxConnections: 30 },
+      });
+      const { port } = await server.start();
+      const silent = connect({ host: address, port });
+      const closed = once(silent, 'close');
+      await once(silent, 'connect');
+      await server.stop();
+      await closed;
+    },
+    2000,
+  );
 
   it('says when one of its addresses is taken', async () => {
     const first = serverOn(['127.0.0.2']);

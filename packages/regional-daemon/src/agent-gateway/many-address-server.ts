@@ -24,15 +24,15 @@ export interface ManyAddressServer {
 export function manyAddressServer(options: ManyAddressServerOptions): ManyAddressServer {
   const { server, port } = options;
   const [first = '127.0.0.1', ...others] = options.addresses;
-  // The HTTP server knows them only once their TLS is up.
-  const handed = new Set<Socket>();
+  // The HTTP server knows a connection only once its TLS is up, and would wait minutes for one that never begins it.
+  const connections = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   const doors = others.map((address) => ({
     address,
-    listener: createServer((socket) => {
-      handed.add(socket);
-      socket.once('close', () => handed.delete(socket));
-      server.emit('connection', socket);
-    }),
+    listener: createServer((socket) => void server.emit('connection', socket)),
   }));
   const listeners: readonly Server[] = [server, ...doors.map(({ listener }) => listener)];
   for (const listener of listeners) {
@@ -46,8 +46,7 @@ export function manyAddressServer(options: ManyAddressServerOptions): ManyAddres
     },
     async stop() {
       const closed = listeners.map((listener) => new Promise((done) => listener.close(done)));
-      server.closeAllConnections();
-      for (const socket of handed) socket.destroy();
+      for (const socket of connections) socket.destroy();
       await Promise.all(closed);
     },
   };

@@ -72,6 +72,17 @@ it('joins retries that alternate, and keeps what differs apart', () => {
   ]);
 });
 
+it('makes one line of asks that are told to wait, however many download meanwhile', () => {
+  const { clock, of, records } = history();
+  for (const downloads of [256, 311, 298]) {
+    const reason = `${downloads} downloads run already; then ready`;
+    const decision: BootDecision = { kind: 'wait', retryAfterSeconds: 10, reason };
+    of.hear(discover({ protocol: 'http', request: 'GET /boot/menu.ipxe', stage: 'ipxe', decision, reason }));
+    clock.advance(10_000);
+  }
+  expect(records()).toMatchObject([{ count: 3, reason: '298 downloads run already; then ready' }]);
+});
+
 it('keeps two boots apart, and joins what an installed system asks for days', () => {
   const { clock, of, records } = history();
   of.hear(discover());

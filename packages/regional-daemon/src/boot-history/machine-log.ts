@@ -99,9 +99,9 @@ function findSame(
   return undefined;
 }
 
-/** How long a download took differs every time and makes no other event of it. */
+/** How long a download took, and how many others ran, differs every time and makes no other event of it. */
 function samenessOf(event: BootEvent, request: string, reason: string): string {
-  const steady = reason.replace(/\b\d+ ms\b/, 'ms');
+  const steady = reason.replace(/\b\d+ (ms|downloads)\b/, '$1');
   return [event.protocol, event.stage, request, event.decision?.kind, event.outcome, steady].join('\n');
 }
 

@@ -22,6 +22,17 @@ export interface AgentBootOptions {
 /** A machine that cannot load its files asks again, and after this many failures boots its disk. */
 export const AGENT_RETRY = { seconds: 15, attempts: 20 };
 
+/**
+ * What a site may have its kernel told: words that iPXE's and GRUB's scripts both can carry, short enough for what is told beside them. Read
+ * at the start, because a word that no script can carry would send every machine to its disk.
+ */
+export const KERNEL_ARGUMENTS = {
+  pattern:
+    /^(?=.{1,1500}$)(?!.*&&)[\w.\-/:,@%+~[\]?&!*()^][\w.\-/:,=@%+~[\]?&!*()^]{0,999}(?: [\w.\-/:,@%+~[\]?&!*()^][\w.\-/:,=@%+~[\]?&!*()^]{0,999})*$/,
+  describe:
+    'space-separated kernel arguments, at most 1500 characters: letters, digits and any of . _ - / : , = @ % + ~ [ ] ? & ! * ( ) ^, but not &&',
+};
+
 export function agentTicket({ secrets, clock }: AgentBootOptions, taskId: TaskId): string {
   return mintTicket(secrets, {
     taskId,

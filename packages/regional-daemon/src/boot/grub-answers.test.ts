@@ -102,6 +102,14 @@ describe('the script of a machine', () => {
     expect(found?.about).toEqual({ mac: EXAMPLE_MAC, decision });
   });
 
+  it('that cannot be made is refused with the reason, and is no fault of who asks', async () => {
+    const found = await answers({ kernelArguments: 'console=tty0 dyndbg="+p"' }).files(NAME, PEER);
+    expect(found).toEqual({
+      refused: expect.stringMatching(/^no script could be made: .*U\+0022/) as string,
+      about: { mac: EXAMPLE_MAC },
+    });
+  });
+
   it('tells the machine to wait while many load', async () => {
     expect(await scriptOf({ activeDownloads: () => 256 })).toMatch(/asks again in \d+ seconds/);
   });

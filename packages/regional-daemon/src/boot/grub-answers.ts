@@ -81,6 +81,16 @@ function machineScript(options: GrubAnswersOptions, mac: MacAddress, address: st
   if (problem !== undefined) {
     return { refused: problem, ...(holder === undefined ? {} : { about: { mac: holder } }) };
   }
+  try {
+    return decidedScript(options, mac);
+  } catch (error) {
+    // A value that no script may carry, or a fault of ours: the menu asks again and in the end boots the disk.
+    const reason = error instanceof Error ? error.message : 'unknown fault';
+    return { refused: `no script could be made: ${reason}`, about: { mac } };
+  }
+}
+
+function decidedScript(options: GrubAnswersOptions, mac: MacAddress): FoundFile {
   const decision = holdBack(options.decider.decide(mac), {
     activeDownloads: options.activeDownloads(),
     busyDownloads: BUSY_DOWNLOADS,

@@ -1,11 +1,11 @@
-import { appendFileSync, readFileSync, statSync } from 'node:fs';
+import { appendFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { EXAMPLE_NOW_MS } from '@lpmos/core/testing';
 import { temporaryFolder } from '../testing/region-fixtures';
 import { openUsedTickets } from './used-tickets';
 
 const folder = temporaryFolder();
-const open = (nowMs = EXAMPLE_NOW_MS) => openUsedTickets({ stateDir: folder(), nowMs: () => nowMs });
+const open = () => openUsedTickets({ stateDir: folder() });
 const ticket = (nonce: string) => ({ nonce, expiresAtSeconds: EXAMPLE_NOW_MS / 1000 + 60 });
 
 describe('used tickets', () => {
@@ -44,12 +44,23 @@ describe('used tickets', () => {
     await again.close();
   });
 
-  it('are forgotten once their ticket has expired anyway', async () => {
+  it('are remembered whatever the clock says, which may be wrong while a host starts', async () => {
     const used = await open();
-    await used.claim(ticket('a'), 'agent1');
+    await used.claim({ nonce: 'a', expiresAtSeconds: 1 }, 'agent1');
     await used.close();
-    await (await open(EXAMPLE_NOW_MS + 61_000)).close();
-    expect(readFileSync(join(folder(), 'used-tickets'), 'utf8')).toBe('');
+    const after = await open();
+    expect(await after.claim(ticket('a'), 'agent2')).toBe(false);
+    await after.close();
+  });
+
+  it('are the newest hundred thousand', async () => {
+    await (await open()).close();
+    const lines = Array.from({ length: 100_002 }, (_none, index) => `t${index} agent1 1700000000\n`);
+    writeFileSync(join(folder(), 'used-tickets'), lines.join(''));
+    const used = await open();
+    expect(await used.claim(ticket('t1'), 'agent2')).toBe(true);
+    expect(await used.claim(ticket('t100001'), 'agent2')).toBe(false);
+    await used.close();
   });
 
   it('are in the file before the claim is answered, for their owner alone', async () => {

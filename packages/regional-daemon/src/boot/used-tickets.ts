@@ -1,6 +1,7 @@
 /**
  * Which agent process used which ticket. Kept in an append-only file that is synced before the ticket counts as accepted,
- * so that a restart of the daemon does not make a used ticket fresh. Entries end with their ticket's lifetime.
+ * so that a restart of the daemon does not make a used ticket fresh. The newest are kept by number and not by time: a host whose clock
+ * is wrong until it has asked for the time would forget tickets that are valid again as soon as it is right.
  * Agents that come together share one write and one sync, off the event loop: a rack that reports at once must not keep DHCP waiting.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
@@ -28,16 +29,13 @@ export interface UsedTickets {
   close(): Promise<void>;
 }
 
-/** Far above a day of boots of a region; at the bound the oldest entries go, which are the next to expire. */
+/** Far above a day of boots of a region; beyond it the oldest go, whose tickets expired long ago. */
 const MOST_ENTRIES = 100_000;
 
-export async function openUsedTickets(options: {
-  readonly stateDir: string;
-  readonly nowMs: () => number;
-}): Promise<UsedTickets> {
+export async function openUsedTickets(options: { readonly stateDir: string }): Promise<UsedTickets> {
   mkdirSync(options.stateDir, { recursive: true, mode: 0o700 });
   const path = join(options.stateDir, 'used-tickets');
-  const uses = readUses(path, options.nowMs() / 1000);
+  const uses = readUses(path);
   rewrite(path, uses);
   const lines = durableLines(await open(path, 'a', 0o600));
   return {
@@ -50,7 +48,7 @@ export async function openUsedTickets(options: {
       }
       const durable = lines.append(line(nonce, { agentNonce, expiresAtSeconds }));
       uses.set(nonce, { agentNonce, expiresAtSeconds, durable });
-      if (uses.size > MOST_ENTRIES) uses.delete(uses.keys().next().value ?? '');
+      forgetOldest(uses);
       try {
         await durable;
       } catch (thrown) {
@@ -106,16 +104,21 @@ function durableLines(file: FileHandle): {
   };
 }
 
-function readUses(path: string, nowSeconds: number): Map<string, Use> {
+function readUses(path: string): Map<string, Use> {
   const uses = new Map<string, Use>();
-  for (const text of readOrEmpty(path).split('\n')) {
+  // What stands behind the last line end is empty, or was torn by a crash: its ticket was never accepted.
+  for (const text of readOrEmpty(path).split('\n').slice(0, -1)) {
     const [nonce = '', agentNonce = '', expires = ''] = text.split(' ');
-    const expiresAtSeconds = Number(expires);
-    // A crash may leave a torn last line; it has no valid expiry and its ticket was never accepted.
-    if (nonce === '' || expires === '' || !(expiresAtSeconds >= nowSeconds)) continue;
-    uses.set(nonce, { agentNonce, expiresAtSeconds });
+    if (nonce === '' || !/^\d+$/.test(expires)) continue;
+    uses.delete(nonce);
+    uses.set(nonce, { agentNonce, expiresAtSeconds: Number(expires) });
+    forgetOldest(uses);
   }
   return uses;
+}
+
+function forgetOldest(uses: Map<string, Use>): void {
+  if (uses.size > MOST_ENTRIES) uses.delete(uses.keys().next().value ?? '');
 }
 
 function rewrite(path: string, uses: ReadonlyMap<string, Use>): void {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { temporaryFolder } from '../testing/region-fixtures';
 import { createCatalogue, readImageManifest } from './catalogue';
@@ -66,6 +66,24 @@ describe('the catalogue', () => {
     write(images(), 'debian-12.raw.gz', IMAGE);
     expect(await catalogue.refresh()).toBe(true);
     expect([catalogue.images.length, catalogue.problems]).toEqual([1, []]);
+  });
+
+  it('offers no file that is not served, such as a link or one of an unusual name', async () => {
+    writeAll();
+    renameSync(join(images(), 'debian-12.raw.gz'), join(folder(), 'elsewhere'));
+    symlinkSync(join(folder(), 'elsewhere'), join(images(), 'debian-12.raw.gz'));
+    write(images(), 'debian 12.raw.gz', IMAGE);
+    write(images(), 'other.manifest.json', { ...MANIFEST, file: 'debian 12.raw.gz' });
+    renameSync(join(ramdisk(), 'vmlinuz'), join(ramdisk(), 'vmlinuz-6.1'));
+    symlinkSync('vmlinuz-6.1', join(ramdisk(), 'vmlinuz'));
+    const catalogue = open();
+    await catalogue.refresh();
+    expect([catalogue.images, catalogue.ramdisk]).toEqual([[], undefined]);
+    expect(catalogue.problems).toEqual([
+      expect.stringMatching(/debian-12\.raw\.gz is not there or cannot be served: .*no link/),
+      expect.stringMatching(/debian 12\.raw\.gz is not there or cannot be served: .*letters, digits/),
+      expect.stringMatching(/vmlinuz is not there or cannot be served/),
+    ]);
   });
 
   it('withdraws what is gone', async () => {

@@ -2,12 +2,14 @@
  * What this region can serve: OS images and the ramdisk, read from their directories by manifest. A file counts only when it is there with
  * the size its manifest names; digests are checked once per file version, off the answer path. Looked at again on a timer, so that an
  * image copied in later is offered without a restart.
+ * Files are opened the way HTTP boot opens them, so that nothing is offered that machines cannot fetch.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, readFile, stat } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ImageManifest } from '@lpmos/core';
+import type { OpenAsset } from '@lpmos/netboot';
+import { lateDirectory } from '../boot/boot-files';
 
 export interface RamdiskFiles {
   readonly kernelVersion: string;
@@ -36,10 +38,11 @@ interface State {
   readonly problems: readonly string[];
 }
 
-/** By path: the size, time and wanted digest last looked at, and whether it held; so a gigabyte, good or bad, is hashed once per version. */
+/** By path: the validator and wanted digest last looked at, and whether it held; so a gigabyte, good or bad, is hashed once per version. */
 type Verified = Map<string, { readonly version: string; readonly good: boolean }>;
 
 const EMPTY: State = { images: [], ramdisk: undefined, problems: ['not read yet'] };
+const PIECE_BYTES = 1024 * 1024;
 const HEX64 = /^[0-9a-f]{64}$/;
 
 export function createCatalogue(options: CatalogueOptions): Catalogue {
@@ -81,12 +84,8 @@ async function readImages(
     const path = join(directory, name);
     try {
       const manifest = readImageManifest(JSON.parse(await readFile(path, 'utf8')));
-      await verify(
-        join(directory, manifest.file),
-        manifest.compressed_size_bytes,
-        manifest.compressed_sha256,
-        verified,
-      );
+      const wanted = { sizeBytes: manifest.compressed_size_bytes, sha256: manifest.compressed_sha256 };
+      await verify(directory, manifest.file, wanted, verified);
       found.push(manifest);
     } catch (thrown) {
       problems.push(`image ${path}: ${messageOf(thrown)}`);
@@ -104,8 +103,8 @@ async function readRamdisk(
     const manifest: unknown = JSON.parse(await readFile(path, 'utf8'));
     const kernel = fileEntry(manifest, 'vmlinuz');
     const initramfs = fileEntry(manifest, 'initramfs');
-    await verify(join(directory, 'vmlinuz'), kernel.sizeBytes, kernel.sha256, verified);
-    await verify(join(directory, 'initramfs.img'), initramfs.sizeBytes, initramfs.sha256, verified);
+    await verify(directory, 'vmlinuz', kernel, verified);
+    await verify(directory, 'initramfs.img', initramfs, verified);
     const version = (manifest as Record<string, unknown>)['kernel_version'];
     return {
       found: {
@@ -119,7 +118,12 @@ async function readRamdisk(
   }
 }
 
-function fileEntry(manifest: unknown, name: string): { readonly sha256: string; readonly sizeBytes: number } {
+interface WantedFile {
+  readonly sha256: string;
+  readonly sizeBytes: number;
+}
+
+function fileEntry(manifest: unknown, name: string): WantedFile {
   const entries = manifest as Record<string, { sha256?: unknown; size_bytes?: unknown } | undefined> | null;
   const entry = entries?.[name];
   const sha256 = String(entry?.sha256);
@@ -163,22 +167,39 @@ export function readImageManifest(value: unknown): ImageManifest {
   return raw as ImageManifest;
 }
 
-async function verify(path: string, sizeBytes: number, sha256: string, verified: Verified): Promise<void> {
-  const { size, mtimeMs } = await stat(path);
-  if (size !== sizeBytes) throw new Error(`${path} has ${size} bytes, its manifest says ${sizeBytes}`);
-  const version = `${size} ${mtimeMs} ${sha256}`;
-  const known = verified.get(path);
-  if (known?.version !== version) {
-    const good = (await digestOf(path)) === sha256;
-    verified.set(path, { version, good });
+async function verify(
+  directory: string,
+  file: string,
+  { sizeBytes, sha256 }: WantedFile,
+  verified: Verified,
+): Promise<void> {
+  const path = join(directory, file);
+  const asset = await lateDirectory(directory).open(file);
+  if (asset === undefined) {
+    throw new Error(
+      `${path} is not there or cannot be served: it must be a regular file and no link, with a name of letters, digits and _ + @ : = , ~ . -`,
+    );
+  }
+  try {
+    if (asset.sizeBytes !== sizeBytes)
+      throw new Error(`${path} has ${asset.sizeBytes} bytes, its manifest says ${sizeBytes}`);
+    const version = `${asset.etag} ${sha256}`;
+    if (verified.get(path)?.version !== version) {
+      const good = (await digestOf(asset)) === sha256;
+      verified.set(path, { version, good });
+    }
+  } finally {
+    await asset.close();
   }
   if (verified.get(path)?.good !== true) throw new Error(`${path} does not have the digest of its manifest`);
 }
 
-async function digestOf(path: string): Promise<string> {
+async function digestOf(asset: OpenAsset): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 1024 * 1024 }))
-    hash.update(chunk as Buffer);
+  const buffer = Buffer.allocUnsafeSlow(PIECE_BYTES);
+  for (let at = 0; at < asset.sizeBytes; at += PIECE_BYTES) {
+    hash.update(buffer.subarray(0, await asset.read(buffer, at)));
+  }
   return hash.digest('hex');
 }
 
