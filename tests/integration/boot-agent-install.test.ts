@@ -289,7 +289,7 @@ describe('a refusal', () => {
       failureClass: 'grant_refused',
       diskTouched: false,
     });
-    expect(bench.console()).toContain('the clock of this machine is 7200 s slow');
+    expect(bench.said()).toContain('the clock of this machine is 7200 s slow');
     bench.region.send({ $case: 'reboot', value: { reason: 'refused' } });
     await ended;
   });
@@ -299,7 +299,7 @@ describe('a session', () => {
   it('is refused to a region of another name, whatever it answers', async () => {
     bench.region.policy.regionId = 'elsewhere';
     const ended = bench.start();
-    await bench.until(() => bench.console().includes('region elsewhere answers, region lab was called'));
+    await bench.until(() => bench.said().includes('region elsewhere answers, region lab was called'));
     expect(bench.region.received).toEqual([]);
     bench.region.policy.regionId = 'lab';
     await bench.report();
@@ -310,7 +310,7 @@ describe('a session', () => {
   it('is asked for again while the region refuses it', async () => {
     bench.region.policy.refuse = true;
     const ended = bench.start();
-    await bench.until(() => bench.console().includes('ticket used'));
+    await bench.until(() => bench.said().includes('ticket used'));
     bench.region.policy.refuse = false;
     await bench.report();
     bench.region.send({ $case: 'reboot', value: { reason: 'test' } });

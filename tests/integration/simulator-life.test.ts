@@ -240,14 +240,15 @@ describe('an image that is not what was approved', () => {
   });
 });
 
+const BREAKS: MachinePoint[] = [
+  'session-opened',
+  'hardware-acknowledged',
+  'write-half',
+  'disk-finished',
+  'result-sent',
+];
+
 describe('broken links and power', () => {
-  const BREAKS: MachinePoint[] = [
-    'session-opened',
-    'hardware-acknowledged',
-    'write-half',
-    'disk-finished',
-    'result-sent',
-  ];
   it.each(BREAKS)('the link breaks at %s: resumed, one attempt', async (point) => {
     const { machine: made, task } = await scene({}, { hooks: linkBreakAt({ point }) });
     expect(await made.powerOn()).toMatchObject({ kind: 'host-up', boots: 2 });
@@ -292,6 +293,54 @@ describe('broken links and power', () => {
     expect(task.results.at(-1)).toMatchObject({ success: false, failureClass: 'disk_refused' });
     expect(made.disk.violations).toHaveLength(1);
     expect(await made.disk.sha256(region?.raw.length ?? 0)).toBe(region?.rawSha256);
+  });
+});
+
+describe('a region of two daemons', () => {
+  it.each([
+    ['is dead', (lab: ScriptedRegion) => lab.daemons[0].die()],
+    ['stands by', (lab: ScriptedRegion) => void (lab.daemons[0].standsBy = true)],
+  ])('is reached at the second when the first %s', async (_name, prepare) => {
+    const { region: lab, machine: made, task } = await scene({ daemons: 2 });
+    prepare(lab);
+    expect(await made.powerOn()).toMatchObject({ kind: 'host-up', boots: 2 });
+    expect(task).toMatchObject({ attempt: 1, state: 'completed', hellos: ['ticket'] });
+    const opened = made.events.find(({ detail }) => detail === 'session opened');
+    expect(opened?.data).toMatchObject({ endpoint: lab.daemons[1].endpoint });
+  });
+
+  it.each(BREAKS)(
+    'the first dies at %s: resumed on the second once that leads, one attempt',
+    async (point) => {
+      const hooks = when({ point }, async () => {
+        const [first, second] = region?.daemons ?? [];
+        if (first === undefined || second === undefined) return;
+        second.standsBy = true;
+        first.die();
+        await until('the second was asked', () => second.calls > 0);
+        second.standsBy = false;
+      });
+      const { region: lab, machine: made, task } = await scene({ daemons: 2 }, { hooks });
+      expect(await made.powerOn()).toMatchObject({ kind: 'host-up', boots: 2 });
+      expect(task).toMatchObject({ attempt: 1, state: 'completed' });
+      expect(task.hellos).toEqual(['ticket', 'sessionToken']);
+      expect(task.results).toHaveLength(1);
+      expect(lab.problems).toEqual([]);
+      expect(made.disk.history()).toHaveLength(1);
+      const resumed = made.events.find(({ detail }) => detail === 'session resumed');
+      expect(resumed?.data).toMatchObject({ endpoint: lab.daemons[1].endpoint });
+    },
+  );
+
+  it('is asked for a fresh ticket when its leader keeps refusing, though the other daemon stands by', async () => {
+    const hooks = when({ point: 'session-opened' }, () => {
+      region?.forgetSessions();
+      machine?.breakLink();
+    });
+    const { region: lab, machine: made, task } = await scene({ daemons: 2 }, { hooks });
+    lab.daemons[0].standsBy = true;
+    expect(await made.powerOn()).toMatchObject({ kind: 'host-up', boots: 3 });
+    expect(task.hellos).toEqual(['ticket', 'ticket']);
   });
 });
 
@@ -354,9 +403,16 @@ function flipped(bytes: Buffer, index: number): Buffer {
 
 /** Waits for a line in the machine's log. */
 async function heard(words: string): Promise<void> {
+  await until(
+    `the machine said ${words}`,
+    () => machine?.events.some(({ detail }) => detail.startsWith(words)) === true,
+  );
+}
+
+async function until(what: string, condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
-  while (machine?.events.some(({ detail }) => detail.startsWith(words)) !== true) {
-    if (performance.now() > deadline) throw new Error(`the machine never said ${words}`);
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`not within 10 s: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }

@@ -74,7 +74,7 @@ function startLoop(given: {
   readonly print: (text: string) => void;
 }): SessionLoop {
   const { options, config, print } = given;
-  const { regionId, taskId, mac, ticket, agentAddress, tlsServerName, caPem } = config;
+  const { regionId, taskId, mac, ticket, agentAddresses, tlsServerName, caPem } = config;
   const say = (line: string): void => {
     print(line);
     loop.feed({ kind: 'log', lines: [line] });
@@ -98,15 +98,11 @@ function startLoop(given: {
   };
   // Used only once the region ordered something, so never before it is there.
   const loop: SessionLoop = startSessionLoop({
-    initial: newSession({
-      regionId,
-      taskId,
-      mac,
-      ticket,
-      agentVersion: options.version,
-      nonce: options.nonce,
-    }),
-    openLink: options.openLink ?? createGrpcLink({ address: agentAddress, tlsServerName, caPem }),
+    initial: newSession(
+      { regionId, taskId, mac, ticket, agentVersion: options.version, nonce: options.nonce },
+      agentAddresses,
+    ),
+    openLink: options.openLink ?? createGrpcLink({ tlsServerName, caPem }),
     install,
     say: print,
     nowMs: options.nowMs,

@@ -25,10 +25,41 @@ const paths = (reading: ReturnType<typeof read>): string[] =>
 describe('configuration', () => {
   it('is read from a command line with foreign arguments', () => {
     expect(read(LINE, site())).toMatchObject({
-      config: { regionId: 'lab', mac: '52:54:00:12:34:56', ticket: 'abc', agentAddress: '192.0.2.1:8082' },
+      config: {
+        regionId: 'lab',
+        mac: '52:54:00:12:34:56',
+        ticket: 'abc',
+        agentAddresses: ['192.0.2.1:8082'],
+      },
     });
     expect(parseCommandLine('a=1 b a=2 c=x=y').get('a')).toBe('2');
     expect(parseCommandLine('c=x=y').get('c')).toBe('x=y');
+  });
+
+  it.each([
+    '192.0.2.1:8082,192.0.2.3:8082',
+    '192.0.2.1:8082,192.0.2.1:8083,[2001:db8::1]:8082,192.0.2.3:8082',
+  ])('takes up to four daemons of the region in their order: %s', (agent) => {
+    expect(read(LINE.replace('192.0.2.1:8082', agent), site())).toMatchObject({
+      config: { agentAddresses: agent.split(',') },
+    });
+  });
+
+  const RULE = 'one to four different addresses and ports, separated by commas, such as';
+  it.each([
+    ['', 'is empty'],
+    ['192.0.2.1:8082,', 'has nothing before or after a comma'],
+    ['192.0.2.1:8082,,192.0.2.3:8082', 'has nothing before or after a comma'],
+    ['192.0.2.1:8082,192.0.2.3', 'names 192.0.2.3, which is no address with a port'],
+    ['evil.example:1,192.0.2.3:8082', 'names evil.example:1, which is no address with a port'],
+    ['192.0.2.1:8082,192.0.2.3:0', 'names 192.0.2.3:0, which is no address with a port'],
+    ['192.0.2.1:8082,192.0.2.3:8082,192.0.2.1:8082', 'names 192.0.2.1:8082 twice'],
+    ['192.0.2.1:1,192.0.2.1:2,192.0.2.1:3,192.0.2.1:4,192.0.2.1:5', 'names 5 endpoints'],
+  ])('says what is wrong with lpmos.agent=%s', (agent, fault) => {
+    const problem = expect.stringContaining(`${fault}; it must be ${RULE}`) as string;
+    expect(read(LINE.replace('192.0.2.1:8082', agent), site())).toEqual({
+      problems: [{ path: 'lpmos.agent', problem }],
+    });
   });
 
   it('lists everything that is missing at once', () => {

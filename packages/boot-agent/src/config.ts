@@ -16,8 +16,8 @@ export interface AgentConfig {
   readonly mac: MacAddress;
   /** Single use; opens one session for this task and nothing else. */
   readonly ticket: string;
-  /** `ip:port` of the region's agent service. */
-  readonly agentAddress: string;
+  /** `ip:port` of each daemon of the region, never empty. One of them leads; first is the one that this machine booted from. */
+  readonly agentAddresses: readonly string[];
   readonly tlsServerName: string;
   /** PEM of the CA that signs the region's certificates. */
   readonly caPem: string;
@@ -43,6 +43,9 @@ const PATHS = {
 
 /** Tickets are bearer texts of URL-safe characters; the bound keeps a hostile command line out of the headers. */
 const TICKET = /^[\x21-\x7e]{1,2048}$/;
+const MOST_ENDPOINTS = 4;
+const ENDPOINTS_RULE =
+  'one to four different addresses and ports, separated by commas, such as 192.0.2.1:8082,192.0.2.3:8082';
 const SERVER_NAME = /^(?=.{1,253}$)[a-z0-9-]+(?:\.[a-z0-9-]+)*$/;
 
 export async function readAgentConfig(reader: HostReader): Promise<ConfigReading> {
@@ -77,6 +80,8 @@ export function parseAgentConfig(sources: ConfigSources): ConfigReading {
     const problem = `is for region ${site.region_id}, but the command line says ${regionId}; the boot server mixes two sites`;
     problems.push({ path: PATHS.siteJson, problem });
   }
+  const endpoints = readEndpoints(args.get('lpmos.agent'));
+  if (typeof endpoints === 'string') problems.push({ path: 'lpmos.agent', problem: endpoints });
   const config: AgentConfig = {
     regionId,
     taskId: argument('lpmos.task', (text) => (isTaskId(text) ? text : undefined), TASK_ID_RULE),
@@ -86,7 +91,7 @@ export function parseAgentConfig(sources: ConfigSources): ConfigReading {
       (text) => (TICKET.test(text) ? text : undefined),
       'a ticket of the region',
     ),
-    agentAddress: argument('lpmos.agent', readAddress, 'an address and port such as 192.0.2.1:8082'),
+    agentAddresses: typeof endpoints === 'string' ? [] : endpoints,
     tlsServerName: typeof site === 'string' ? '' : site.tls_server_name,
     caPem: need(
       PATHS.caPem,
@@ -110,11 +115,28 @@ export function parseCommandLine(text: string): ReadonlyMap<string, string> {
   return values;
 }
 
-function readAddress(text: string): string | undefined {
+function readEndpoints(text: string | undefined): readonly string[] | string {
+  if (text === undefined) return missing(ENDPOINTS_RULE);
+  const endpoints = text.split(',');
+  const fault = faultOf(endpoints);
+  return fault === undefined ? endpoints : `${fault}; it must be ${ENDPOINTS_RULE}`;
+}
+
+function faultOf(endpoints: readonly string[]): string | undefined {
+  if (endpoints.includes(''))
+    return endpoints.length === 1 ? 'is empty' : 'has nothing before or after a comma';
+  const wrong = endpoints.find((each) => !isEndpoint(each));
+  if (wrong !== undefined) return `names ${wrong}, which is no address with a port`;
+  const repeated = endpoints.find((each, index) => endpoints.indexOf(each) < index);
+  if (repeated !== undefined) return `names ${repeated} twice`;
+  return endpoints.length > MOST_ENDPOINTS ? `names ${endpoints.length} endpoints` : undefined;
+}
+
+function isEndpoint(text: string): boolean {
   const match = /^(?:\[([0-9a-fA-F:]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
   const ip = match?.[1] ?? match?.[2] ?? '';
   const port = Number(match?.[3]);
-  return isIP(ip) !== 0 && port >= 1 && port <= 65_535 ? text : undefined;
+  return isIP(ip) !== 0 && port >= 1 && port <= 65_535;
 }
 
 interface Site {

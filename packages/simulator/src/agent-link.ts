@@ -13,8 +13,8 @@ export interface AgentLinkOptions {
   /** PEM. */
   readonly ca: string;
   readonly serverName: string;
-  readonly connectMs: number;
-  readonly onReady: (link: AgentLink) => void;
+  /** How long the first message may take, connecting included. */
+  readonly patienceMs: number;
   readonly onMessage: (message: SessionResponse) => void;
   /** Called exactly once. */
   readonly onEnd: (end: LinkEnd) => void;
@@ -54,35 +54,33 @@ export function openAgentLink(options: AgentLinkOptions): AgentLink {
     'grpc.use_local_subchannel_pool': 1,
     'grpc.enable_retries': 0,
   });
-  let call: ReturnType<AgentServiceClient['session']> | undefined;
+  // Not after a wait for a ready channel: that sits out a port that refuses, which says at once that no daemon is there.
+  const call = client.session();
   let ended = false;
   const end = (result: LinkEnd): void => {
     if (ended) return;
     ended = true;
-    call?.cancel();
+    clearTimeout(patience);
+    call.cancel();
     client.close();
     options.onEnd(result);
   };
   const link: AgentLink = {
     send: (request) => {
-      if (!ended) call?.write(request);
+      if (!ended) call.write(request);
     },
     close: (reason) => end({ kind: 'broken', detail: reason }),
   };
-  client.waitForReady(Date.now() + options.connectMs, (error) => {
-    if (ended) return;
-    if (error !== undefined) {
-      end({ kind: 'broken', detail: `cannot reach ${options.address}: ${error.message}` });
-      return;
-    }
-    call = client.session();
-    call.on('data', (message: SessionResponse) => {
-      if (!ended) options.onMessage(message);
-    });
-    call.on('error', (thrown: ServiceError) => end(endOf(thrown)));
-    call.on('end', () => end({ kind: 'broken', detail: 'the region ended the session' }));
-    options.onReady(link);
+  const patience = setTimeout(
+    () => end({ kind: 'broken', detail: `no answer within ${options.patienceMs} ms` }),
+    options.patienceMs,
+  );
+  call.on('data', (message: SessionResponse) => {
+    clearTimeout(patience);
+    if (!ended) options.onMessage(message);
   });
+  call.on('error', (thrown: ServiceError) => end(endOf(thrown)));
+  call.on('end', () => end({ kind: 'broken', detail: 'the region ended the session' }));
   return link;
 }
 

@@ -1,12 +1,14 @@
 /**
  * The agent's side of a session over any number of broken links: hello with the ticket once, with the session token afterwards, then
- * everything that is not acknowledged yet. Dials again with back-off until refused or power goes.
- * What to say and how to obey orders is agent.ts; the queue's rules are outbox.ts.
+ * everything that is not acknowledged yet. Dials again until refused or power goes.
+ * Whom to dial and when is agent-endpoints.ts, what to say and how to obey orders agent.ts; the queue's rules are outbox.ts.
  */
 import { randomBytes } from 'node:crypto';
 import type { Clock } from '@lpmos/core';
 import type { SessionResponse, Welcome } from '@lpmos/proto';
-import { backoffDelayMs, sleep } from '@lpmos/runtime';
+import { sleep } from '@lpmos/runtime';
+import { createAgentEndpoints } from './agent-endpoints';
+import type { AgentEndpoints } from './agent-endpoints';
 import { openAgentLink } from './agent-link';
 import type { AgentLink, LinkEnd } from './agent-link';
 import { acknowledge, acknowledgeUpTo, EMPTY_OUTBOX, enqueue, isPending, toWire } from './outbox';
@@ -16,8 +18,8 @@ export interface AgentSessionOptions {
   readonly taskId: string;
   readonly mac: string;
   readonly ticket: string;
-  /** host:port of the region. */
-  readonly address: string;
+  /** host:port of each daemon of the region, never empty. */
+  readonly addresses: readonly string[];
   readonly ca: string;
   readonly serverName: string;
   readonly agentVersion: string;
@@ -49,15 +51,10 @@ export interface AgentSession {
   breakLink(): void;
 }
 
-const CONNECT_MS = 10_000;
-const WELCOME_MS = 10_000;
-const BACKOFF = { firstMs: 500, ceilingMs: 10_000 };
-/** A region that just took over may not know us yet; after so many refusals in a row it will not. */
-const MOST_REFUSALS = 4;
-
 export function createAgentSession(options: AgentSessionOptions): AgentSession {
   const nonce = randomBytes(16).toString('hex');
-  const state: SessionState = { outbox: EMPTY_OUTBOX, offsetMs: 0, failures: 0, refusals: 0 };
+  const endpoints = createAgentEndpoints(options.addresses, options.random);
+  const state: SessionState = { outbox: EMPTY_OUTBOX, offsetMs: 0 };
   return {
     nowMs: () => options.clock.nowMs() + state.offsetMs,
     breakLink: () => state.link?.close('the link was cut'),
@@ -70,14 +67,12 @@ export function createAgentSession(options: AgentSessionOptions): AgentSession {
     isPending: (seq) => isPending(state.outbox, seq),
     async run() {
       while (!options.signal.aborted) {
-        const end = await oneLink({ options, state, nonce });
+        const end = await oneLink({ options, state, nonce, endpoints });
         if (options.signal.aborted) break;
-        options.tell(`link lost: ${end.detail}`);
-        state.refusals = end.kind === 'refused' ? state.refusals + 1 : 0;
-        if (state.refusals >= MOST_REFUSALS && !options.isBusy()) return { refused: end.detail };
-        const delay = backoffDelayMs(BACKOFF, state.failures, options.random);
-        state.failures += 1;
-        await sleep(delay * options.timeScale, options.signal);
+        options.tell(`link to ${endpoints.address()} lost: ${end.detail}`);
+        const { pauseMs, isRefusedForGood } = endpoints.ended(end.kind === 'refused');
+        if (isRefusedForGood && !options.isBusy()) return { refused: end.detail };
+        await sleep(pauseMs * options.timeScale, options.signal);
       }
       return undefined;
     },
@@ -88,8 +83,6 @@ interface SessionState {
   outbox: Outbox;
   token?: string;
   offsetMs: number;
-  failures: number;
-  refusals: number;
   link?: AgentLink;
   welcomed?: boolean;
 }
@@ -98,34 +91,26 @@ interface Parts {
   readonly options: AgentSessionOptions;
   readonly state: SessionState;
   readonly nonce: string;
+  readonly endpoints: AgentEndpoints;
 }
 
 function oneLink(parts: Parts): Promise<LinkEnd> {
-  const { options, state } = parts;
+  const { options, state, endpoints } = parts;
   return new Promise((resolve) => {
     const onAbort = (): void => link.close('the power went');
-    let welcomeTimer: NodeJS.Timeout | undefined;
     const link = openAgentLink({
-      address: options.address,
+      address: endpoints.address(),
       ca: options.ca,
       serverName: options.serverName,
-      connectMs: CONNECT_MS,
-      onReady: (ready) => {
-        welcomeTimer = setTimeout(() => ready.close(`no welcome within ${WELCOME_MS} ms`), WELCOME_MS);
-        sayHello(parts, ready);
-      },
+      patienceMs: endpoints.patienceMs(),
       onMessage: ({ message }) => {
-        if (message?.$case === 'welcome') {
-          clearTimeout(welcomeTimer);
-          onWelcome(parts, message.value);
-        }
+        if (message?.$case === 'welcome') onWelcome(parts, message.value);
         if (message?.$case === 'ack') {
           state.outbox = acknowledge(state.outbox, Number(message.value.seq));
           options.onAcknowledged();
         } else if (message !== undefined) options.onOrder(message);
       },
       onEnd: (end) => {
-        clearTimeout(welcomeTimer);
         options.signal.removeEventListener('abort', onAbort);
         delete state.link;
         state.welcomed = false;
@@ -133,6 +118,7 @@ function oneLink(parts: Parts): Promise<LinkEnd> {
       },
     });
     state.link = link;
+    sayHello(parts, link);
     options.signal.addEventListener('abort', onAbort, { once: true });
     if (options.signal.aborted) onAbort();
   });
@@ -157,15 +143,15 @@ function sayHello({ options, state, nonce }: Parts, link: AgentLink): void {
   });
 }
 
-function onWelcome({ options, state }: Parts, welcome: Welcome): void {
+function onWelcome({ options, state, endpoints }: Parts, welcome: Welcome): void {
   const resumed = state.token !== undefined;
   state.token = welcome.sessionToken;
   state.offsetMs = Number(welcome.serverTimeMs) - options.clock.nowMs();
-  state.failures = 0;
-  state.refusals = 0;
+  endpoints.welcomed();
   state.welcomed = true;
   options.tell(resumed ? 'session resumed' : 'session opened', {
     session_id: welcome.sessionId,
+    endpoint: endpoints.address(),
     clock_offset_ms: Math.round(state.offsetMs),
   });
   state.outbox = acknowledgeUpTo(state.outbox, Number(welcome.acknowledgedSeq));

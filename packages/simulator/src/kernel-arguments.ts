@@ -7,8 +7,8 @@ import type { MacAddress, RegionId, TaskId } from '@lpmos/core';
 
 export interface AgentArguments {
   readonly regionId: RegionId;
-  /** host:port of the region's agent gateway. */
-  readonly address: string;
+  /** host:port of the agent gateway of each daemon of the region; the first is the one that the machine booted from. */
+  readonly addresses: readonly string[];
   readonly taskId: TaskId;
   readonly ticket: string;
   readonly mac: MacAddress;
@@ -16,6 +16,7 @@ export interface AgentArguments {
 
 export type ArgumentsReading = AgentArguments | { readonly problems: readonly string[] };
 
+const MOST_ADDRESSES = 4;
 const ADDRESS = /^[0-9A-Za-z.-]+:\d{1,5}$/;
 const PREFIX = 'lpmos.';
 
@@ -27,22 +28,22 @@ export function readKernelArguments(commandLine: string): ArgumentsReading {
       .map((word) => [word.slice(PREFIX.length, word.indexOf('=')), word.slice(word.indexOf('=') + 1)]),
   );
   const regionId = values.get('region') ?? '';
-  const address = values.get('agent') ?? '';
+  const addresses = (values.get('agent') ?? '').split(',');
   const taskId = values.get('task') ?? '';
   const ticket = values.get('ticket') ?? '';
   const mac = readMacAddress(values.get('mac') ?? '');
   if (
     isRegionId(regionId) &&
-    ADDRESS.test(address) &&
+    areAddresses(addresses) &&
     isTaskId(taskId) &&
     ticket !== '' &&
     mac !== undefined
   ) {
-    return { regionId, address, taskId, ticket, mac };
+    return { regionId, addresses, taskId, ticket, mac };
   }
   const wrong: [string, boolean, string][] = [
     ['region', isRegionId(regionId), 'a region id'],
-    ['agent', ADDRESS.test(address), 'host:port'],
+    ['agent', areAddresses(addresses), 'one to four different host:port, separated by commas'],
     ['task', isTaskId(taskId), 'a task id'],
     ['ticket', ticket !== '', 'a ticket'],
     ['mac', mac !== undefined, 'a MAC address'],
@@ -50,4 +51,9 @@ export function readKernelArguments(commandLine: string): ArgumentsReading {
   return {
     problems: wrong.filter(([, right]) => !right).map(([name, , rule]) => `${PREFIX}${name} must be ${rule}`),
   };
+}
+
+function areAddresses(addresses: readonly string[]): boolean {
+  const areDifferent = new Set(addresses).size === addresses.length;
+  return areDifferent && addresses.length <= MOST_ADDRESSES && addresses.every((each) => ADDRESS.test(each));
 }

@@ -32,17 +32,29 @@ describe('kernel arguments', () => {
   it('are read among foreign ones', () => {
     expect(readKernelArguments(LINE)).toEqual({
       regionId: 'lab',
-      address: '10.0.0.1:8082',
+      addresses: ['10.0.0.1:8082'],
       taskId: '5891b5b5-22d5-8df0-86d0-ff0b110fbd9d',
       ticket: 'a=b',
       mac: MAC,
     });
   });
+  it.each([
+    ['10.0.0.1:8082,10.0.0.3:8082', ['10.0.0.1:8082', '10.0.0.3:8082']],
+    ['10.0.0.1:8082,', undefined],
+    ['10.0.0.1:8082,10.0.0.1:8082', undefined],
+    ['a:1,b:1,c:1,d:1,e:1', undefined],
+  ])('name the daemons of the region: %s', (agent, addresses) => {
+    expect(readKernelArguments(LINE.replace('10.0.0.1:8082', agent))).toMatchObject(
+      addresses === undefined
+        ? { problems: ['lpmos.agent must be one to four different host:port, separated by commas'] }
+        : { addresses },
+    );
+  });
   it('are refused with every problem at once', () => {
     expect(readKernelArguments('root=/dev/sda1 lpmos.region=LAB')).toEqual({
       problems: [
         'lpmos.region must be a region id',
-        'lpmos.agent must be host:port',
+        'lpmos.agent must be one to four different host:port, separated by commas',
         'lpmos.task must be a task id',
         'lpmos.ticket must be a ticket',
         'lpmos.mac must be a MAC address',

@@ -6,20 +6,20 @@ import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { Server, ServerCredentials, status } from '@grpc/grpc-js';
-import type { ServerDuplexStream } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
 import { sign } from 'jsonwebtoken';
 import { hardwareDigest, identityOf, regionTag } from '@lpmos/core';
 import type { BootDecision, GrantClaims, HardwareReport, MacAddress, RegionId } from '@lpmos/core';
-import { AgentServiceService, hardwareFromWire } from '@lpmos/proto';
-import type { AgentServiceServer, SessionRequest, SessionResponse } from '@lpmos/proto';
+import { hardwareFromWire } from '@lpmos/proto';
+import type { SessionRequest, SessionResponse } from '@lpmos/proto';
+import { startScriptedGateway } from './scripted-gateway';
+import type { Call } from './scripted-gateway';
 import { startScriptedNetboot } from './scripted-netboot';
 import { newScriptedTask } from './scripted-task';
 import type { ScriptedRegionOptions, ScriptedTask } from './scripted-task';
 import { makeTestTls } from './simulator-tls';
 import { writeNewc } from './newc-archive';
 
-type Call = ServerDuplexStream<SessionRequest, SessionResponse>;
 const SERVER_NAME = 'region.lab.lpmos.internal';
 const ADDRESS = '127.0.0.1';
 const TLS = makeTestTls(SERVER_NAME);
@@ -209,20 +209,9 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
       if (resumed && state === 'installing' && lastOrder !== undefined) call.write({ message: lastOrder });
     });
   };
-  const gateway = new Server();
-  const implementation: AgentServiceServer = {
-    session,
-    report: (_call, callback) => callback({ code: status.UNIMPLEMENTED }),
-  };
-  gateway.addService(AgentServiceService, implementation);
-  const credentials = ServerCredentials.createSsl(null, [
-    { cert_chain: Buffer.from(TLS.cert), private_key: Buffer.from(TLS.key) },
-  ]);
-  const grpcPort = await new Promise<number>((resolve, reject) => {
-    gateway.bindAsync(`${ADDRESS}:0`, credentials, (error, port) =>
-      error === null ? resolve(port) : reject(error),
-    );
-  });
+  const first = await startScriptedGateway({ address: ADDRESS, tls: TLS, session });
+  const second = await startScriptedGateway({ address: ADDRESS, tls: TLS, session });
+  const gateways = options.daemons === 2 ? [first, second] : [first];
 
   const checkIn = createServer({ cert: TLS.cert, key: TLS.key }, (request, response) => {
     const chunks: Buffer[] = [];
@@ -260,7 +249,7 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
       return [
         ['console', 'ttyS0'],
         ['lpmos.region', region],
-        ['lpmos.agent', `${ADDRESS}:${grpcPort}`],
+        ['lpmos.agent', gateways.map(({ endpoint }) => endpoint).join(',')],
         ['lpmos.task', task?.id ?? ''],
         ['lpmos.ticket', ticket],
         ['lpmos.mac', mac],
@@ -271,6 +260,8 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
   return {
     relay: netboot.relay,
     bootEvents: netboot.events,
+    /** Two daemons; the second is named to agents where the test has asked for it. */
+    daemons: [first, second] as const,
     problems,
     raw,
     rawSha256: digestOf(raw),
@@ -282,12 +273,15 @@ export async function startScriptedRegion(options: ScriptedRegionOptions = {}) {
       tasks.set(mac, task);
       return task;
     },
+    /** Tokens that were given open nothing any more. */
+    forgetSessions: () => sessions.clear(),
     /** Says something to every agent that is there. */
     order(message: NonNullable<SessionResponse['message']>): void {
       for (const call of calls) if (!call.cancelled && !call.destroyed) call.write({ message });
     },
     async stop(): Promise<void> {
-      gateway.forceShutdown();
+      first.die();
+      second.die();
       checkIn.closeAllConnections();
       await new Promise((resolve) => checkIn.close(resolve));
       await netboot.stop();

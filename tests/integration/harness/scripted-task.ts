@@ -34,6 +34,8 @@ export interface ScriptedRegionOptions {
   readonly rawSize?: number;
   readonly siteFiles?: 'none';
   readonly budget?: number;
+  /** How many daemons the kernel command line names; one by default. */
+  readonly daemons?: 1 | 2;
   readonly decide?: (mac: MacAddress) => BootDecision | undefined;
 }
 

@@ -6,7 +6,7 @@ const RULE = '='.repeat(72);
 
 export function bannerLines(options: {
   readonly version: string;
-  readonly config: Pick<AgentConfig, 'regionId' | 'taskId' | 'mac' | 'agentAddress'>;
+  readonly config: Pick<AgentConfig, 'regionId' | 'taskId' | 'mac' | 'agentAddresses'>;
   readonly report: HardwareReport;
 }): string[] {
   const { config, report } = options;
@@ -24,7 +24,9 @@ export function bannerLines(options: {
     ...ports.map((port, index) => `${index === 0 ? 'network ' : '        '} ${port}`),
     ...report.disks.map((disk, index) => `${index === 0 ? 'disks   ' : '        '} ${diskLine(disk)}`),
     `task     ${config.taskId}`,
-    `region   ${config.regionId} at ${config.agentAddress}`,
+    ...config.agentAddresses.map((address, index) =>
+      index === 0 ? `region   ${config.regionId} at ${address}` : `         or at ${address}`,
+    ),
     RULE,
   ];
 }

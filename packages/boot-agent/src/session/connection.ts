@@ -1,6 +1,6 @@
 /**
  * One link to the region: a gRPC stream over TLS with the site's CA. It opens, carries messages, and says exactly once that it broke.
- * When to open another is session-machine.ts.
+ * When to open another, and to whom, is session-machine.ts.
  * Invariant: no link stays silent for ever: the first answer has a deadline, afterwards keepalive finds a dead peer in 15 s.
  */
 import { credentials } from '@grpc/grpc-js';
@@ -20,25 +20,28 @@ export interface Link {
   close(reason: string): void;
 }
 
-export type OpenLink = (hello: SessionRequest, events: LinkEvents) => Link;
+export interface Call {
+  /** `ip:port` */
+  readonly address: string;
+  /** How long the first answer may take, connecting included. */
+  readonly patienceMs: number;
+  readonly hello: SessionRequest;
+}
+
+export type OpenLink = (call: Call, events: LinkEvents) => Link;
 
 const UNAVAILABLE = 14;
 const DEADLINE_EXCEEDED = 4;
-/** TLS and the region's read of the task; a rack that powers on at once needs some seconds. */
-const WELCOME_MS = 20_000;
 /** Orders are a few KiB. */
 const LARGEST_MESSAGE_BYTES = 1024 * 1024;
 
 export function createGrpcLink(options: {
-  readonly address: string;
   readonly tlsServerName: string;
   readonly caPem: string;
-  readonly welcomeMs?: number;
 }): OpenLink {
   const tls = credentials.createSsl(Buffer.from(options.caPem));
-  const welcomeMs = options.welcomeMs ?? WELCOME_MS;
-  return (hello, events) => {
-    const client = new AgentServiceClient(options.address, tls, {
+  return ({ address, patienceMs, hello }, events) => {
+    const client = new AgentServiceClient(address, tls, {
       // The region is reached by address, its certificate is for its name.
       'grpc.ssl_target_name_override': options.tlsServerName,
       'grpc.default_authority': options.tlsServerName,
@@ -60,7 +63,8 @@ export function createGrpcLink(options: {
       client.close();
       events.onBroken(code, reason);
     };
-    const welcome = setTimeout(() => end(DEADLINE_EXCEEDED, 'the region does not answer'), welcomeMs);
+    const silence = `the region does not answer within ${patienceMs / 1000} s`;
+    const welcome = setTimeout(() => end(DEADLINE_EXCEEDED, silence), patienceMs);
     stream.on('data', (message: SessionResponse) => {
       clearTimeout(welcome);
       if (open) events.onMessage(message);

@@ -11,6 +11,11 @@ const ADVICE: readonly (readonly [RegExp, string])[] = [
     'the certificate is for another name: this is not the region that booted this machine',
   ],
   [/ECONNREFUSED/, 'the regional daemon does not listen: is it running?'],
+  [
+    /stand(s|ing)? ?by/i,
+    'that daemon is well and does not lead: if no other answers, look after the one that leads',
+  ],
+  [/does not answer|ETIMEDOUT/, 'nothing comes back: is its host on, and is TCP to that port let through?'],
   [/EHOSTUNREACH|ENETUNREACH|EHOSTDOWN/, 'no way to the region: check cable, VLAN and gateway'],
 ];
 

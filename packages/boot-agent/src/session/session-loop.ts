@@ -64,7 +64,7 @@ export function startSessionLoop(options: SessionLoopOptions): SessionLoop {
           feed({ kind: 'received', message, nowMs: options.nowMs() });
         const onBroken = (code: number, reason: string): void =>
           feed({ kind: 'broken', code, reason, random: options.random() });
-        link = options.openLink(effect.hello, { onMessage, onBroken });
+        link = options.openLink(effect, { onMessage, onBroken });
         return;
       }
       case 'send':

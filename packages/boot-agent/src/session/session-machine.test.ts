@@ -58,9 +58,14 @@ const progress = (percent: number): SessionInput => ({
   progress: { phase: 'writing', percent, message: '', bytesDone: 0, bytesTotal: 1 },
 });
 
+const [ONE, TWO, THREE] = ['192.0.2.1:8082', '192.0.2.3:8082', '192.0.2.5:8082'] as const;
+
 /** All effects of the last input after playing the inputs in order. */
 function play(...inputs: SessionInput[]): { state: SessionState; last: readonly SessionEffect[] } {
-  let state = newSession(identity);
+  return playAt([ONE], ...inputs);
+}
+function playAt(endpoints: readonly string[], ...inputs: SessionInput[]): ReturnType<typeof play> {
+  let state = newSession(identity, endpoints);
   let last: readonly SessionEffect[] = [];
   for (const input of [{ kind: 'start' } as const, ...inputs]) [state, last] = stepSession(state, input);
   return { state, last };
@@ -180,7 +185,7 @@ describe('session', () => {
     );
     fc.assert(
       fc.property(fc.array(input, { maxLength: 300 }), (inputs) => {
-        let state = newSession(identity);
+        let state = newSession(identity, [ONE, TWO]);
         let running = false;
         const fresh = new Set<string>();
         for (const next of inputs) {
@@ -202,5 +207,96 @@ describe('session', () => {
         }
       }),
     );
+  });
+});
+
+describe('a region of several daemons', () => {
+  const redial: SessionInput = { kind: 'redial' };
+  const dialled = (endpoints: readonly string[], ...inputs: SessionInput[]): string[] => {
+    let state = newSession(identity, endpoints);
+    return [{ kind: 'start' } as const, ...inputs].flatMap((input) => {
+      const [next, effects] = stepSession(state, input);
+      state = next;
+      return effects.flatMap((e) => (e.kind === 'dial' ? [`${e.address} ${e.patienceMs / 1000} s`] : []));
+    });
+  };
+  const pauses = (endpoints: readonly string[], tries: number): number[] =>
+    Array.from({ length: tries }, (_, n) =>
+      playAt(endpoints, ...Array.from({ length: n + 1 }, () => broken())).last.find(
+        (e) => e.kind === 'redial-after',
+      ),
+    ).map((e) => e?.ms ?? -1);
+  const times = (count: number, ...inputs: SessionInput[]): SessionInput[] =>
+    Array.from({ length: count }, () => inputs).flat();
+
+  it('is asked daemon by daemon, round after round, with more patience in each', () => {
+    expect(dialled([ONE, TWO], ...times(6, broken(), redial))).toEqual([
+      `${ONE} 5 s`,
+      `${TWO} 5 s`,
+      `${ONE} 10 s`,
+      `${TWO} 10 s`,
+      `${ONE} 20 s`,
+      `${TWO} 20 s`,
+      `${ONE} 20 s`,
+    ]);
+    expect(dialled([ONE], ...times(2, broken(), redial))).toEqual([
+      `${ONE} 20 s`,
+      `${ONE} 20 s`,
+      `${ONE} 20 s`,
+    ]);
+  });
+
+  it('is asked at every endpoint within one round after a session broke, the next one first', () => {
+    const three = [ONE, TWO, THREE];
+    const life = [broken(), redial, welcome(), broken(), redial, broken(), redial, broken(), redial];
+    expect(dialled(three, ...life).map((each) => each.split(' ')[0])).toEqual([ONE, TWO, THREE, ONE, TWO]);
+  });
+
+  it('rests after a round and hardly within it', () => {
+    expect(pauses([ONE, TWO], 8)).toEqual([375, 750, 375, 1500, 375, 3000, 375, 6000]);
+    expect(pauses([ONE], 4)).toEqual([750, 1500, 3000, 6000]);
+    expect(Math.max(...pauses([ONE, TWO, THREE], 60))).toBe(7500);
+  });
+
+  it('is given up when its leader keeps refusing, though another daemon stands by in between', () => {
+    const round = [broken(16), redial, broken(14), redial];
+    expect(playAt([ONE, TWO], ...times(3, ...round)).state.leaving).toBe(false);
+    const refused = playAt([ONE, TWO], ...times(3, ...round), broken(16)).last;
+    expect(kinds(refused)).toContain('reboot');
+    expect(refused[0]).toMatchObject({ line: `region lab at ${ONE} refuses this session: gone` });
+  });
+
+  it('is not given up because two daemons refuse three times each, or one between other faults or welcomes', () => {
+    expect(playAt([ONE, TWO], ...times(6, broken(16), redial)).state.leaving).toBe(false);
+    const turnsOfOne = [16, 16, 16, 14, 16].flatMap((code) => [broken(code), redial, broken(14), redial]);
+    expect(playAt([ONE, TWO], ...turnsOfOne).state.leaving).toBe(false);
+    const thrice = [...times(2, broken(16), redial, broken(14), redial), broken(16), redial];
+    const welcomedAtTwo = [...thrice, welcome(), broken(14), redial];
+    expect(playAt([ONE, TWO], ...welcomedAtTwo, broken(16)).state.leaving).toBe(false);
+  });
+
+  it('is told to the technician endpoint by endpoint, in every tenth round too', () => {
+    const said = (failures: number): string[] =>
+      playAt([ONE, TWO], ...times(failures, broken())).last.flatMap((e) =>
+        e.kind === 'say' ? [e.line] : [],
+      );
+    expect(said(1)).toEqual([`no session with region lab at ${ONE}: gone; try 2 at ${TWO} in 0.4 s`]);
+    expect(said(2)).toEqual([`no session with region lab at ${TWO}: gone; try 3 at ${ONE} in 0.8 s`]);
+    const loud = Array.from({ length: 40 }, (_, n) => n + 1).filter((n) => said(n).length > 0);
+    expect(loud).toEqual([1, 2, 3, 4, 5, 6, 19, 20, 39, 40]);
+    expect(playAt([ONE, TWO], broken(), redial, welcome()).last).toMatchObject([
+      { line: `connected to region lab at ${TWO} as ${identity.mac}, task ${identity.taskId}` },
+    ]);
+  });
+
+  it('is told with what to do about a daemon that stands by or a host that says nothing', () => {
+    const advice = (reason: string): unknown =>
+      playAt([ONE, TWO], { kind: 'broken', code: 14, reason, random: 0 }).last[1];
+    expect(advice('this daemon stands by')).toMatchObject({
+      line: expect.stringContaining('does not lead') as string,
+    });
+    expect(advice('the region does not answer within 5 s')).toMatchObject({
+      line: expect.stringContaining('is its host on') as string,
+    });
   });
 });

@@ -6,32 +6,25 @@
  */
 import { hardwareToWire } from '@lpmos/proto';
 import type { SessionRequest, Welcome } from '@lpmos/proto';
-import { backoffDelayMs } from '@lpmos/runtime';
+import { isSaid, nextTurn, patienceMs, pauseMs } from './endpoint-rounds';
 import { acknowledge, acknowledgeUpTo, isPending, unacknowledged } from './outbox';
 import { leave, outcomeMessage, post } from './posting';
 import { cancelOrdered, installOrdered, rebootOrdered } from './orders';
 import type { SessionEffect, SessionInput, SessionState, SessionStep } from './session-state';
 import { linkAdvice } from './link-advice';
 
-/** For ever: a machine without orders has nothing better to do than to ask again. */
-const REDIAL = { firstMs: 1000, ceilingMs: 10_000 };
 /** gRPC codes that say "not you": invalid argument, not found, permission denied, failed precondition, unauthenticated. */
 const REFUSALS: ReadonlySet<number> = new Set([3, 5, 7, 9, 16]);
 /** A region that just took over may not know us yet; after so many it will not. */
 const MOST_REFUSALS = 4;
 const REFUSED_REBOOT_MS = 15_000;
 const CLOCK_TOLERANCE_MS = 60_000;
-/** Broken links are said for the first tries, then for every tenth, so that a console stays readable overnight. */
-const SAID_FAILURES = 3;
-const SAY_EVERY = 10;
 
 export function stepSession(state: SessionState, input: SessionInput): SessionStep {
   switch (input.kind) {
     case 'start':
     case 'redial':
-      return state.leaving
-        ? [state, []]
-        : [{ ...state, greeted: false }, [{ kind: 'dial', hello: helloOf(state) }]];
+      return state.leaving ? [state, []] : [{ ...state, greeted: false }, [dialOf(state)]];
     case 'hardware':
       return post(state, { $case: 'hardware', value: hardwareToWire(input.report) });
     case 'log':
@@ -51,6 +44,15 @@ export function stepSession(state: SessionState, input: SessionInput): SessionSt
   }
 }
 
+function dialOf(state: SessionState): SessionEffect {
+  return { kind: 'dial', address: addressOf(state), patienceMs: patienceMs(state), hello: helloOf(state) };
+}
+
+/** Where the present link goes to or, when there is none, the next. */
+function addressOf({ endpoints, turn }: SessionState): string {
+  return endpoints[turn] ?? '';
+}
+
 function helloOf({ identity, sessionToken }: SessionState): SessionRequest {
   const proof =
     sessionToken === undefined
@@ -65,20 +67,25 @@ function helloOf({ identity, sessionToken }: SessionState): SessionRequest {
 
 function broken(state: SessionState, input: Extract<SessionInput, { kind: 'broken' }>): SessionStep {
   if (state.leaving) return [state, []];
-  const refused = REFUSALS.has(input.code);
-  const failures = state.failures + 1;
-  const refusals = refused ? state.refusals + 1 : 0;
-  const next = { ...state, greeted: false, failures, refusals };
-  if (refusals >= MOST_REFUSALS && state.work === 'idle') {
-    const line = `region ${state.identity.regionId} refuses this session: ${input.reason}`;
+  const { turn, identity } = state;
+  const region = `region ${identity.regionId} at ${addressOf(state)}`;
+  const refused = REFUSALS.has(input.code) ? (state.refusals[turn] ?? 0) + 1 : 0;
+  const next: SessionState = {
+    ...state,
+    greeted: false,
+    failures: state.failures + 1,
+    refusals: state.refusals.with(turn, refused),
+    turn: nextTurn(state),
+  };
+  if (refused >= MOST_REFUSALS && state.work === 'idle') {
+    const line = `${region} refuses this session: ${input.reason}`;
     return leave(next, [{ kind: 'say', line }], 'a fresh ticket is needed', REFUSED_REBOOT_MS);
   }
-  // From half to the whole of the step: 0.5 s at least, 10 s at most.
-  const ms = backoffDelayMs(REDIAL, state.failures, () => input.random);
+  const ms = pauseMs(next, () => input.random);
   const redial: SessionEffect = { kind: 'redial-after', ms };
-  if (failures > SAID_FAILURES && failures % SAY_EVERY !== 0) return [next, [redial]];
-  const seconds = (ms / 1000).toFixed(1);
-  const line = `no session with region ${state.identity.regionId}: ${input.reason}; try ${failures + 1} in ${seconds} s`;
+  if (!isSaid(next)) return [next, [redial]];
+  const goesTo = next.turn === turn ? '' : ` at ${addressOf(next)}`;
+  const line = `no session with ${region}: ${input.reason}; try ${next.failures + 1}${goesTo} in ${(ms / 1000).toFixed(1)} s`;
   const advice = linkAdvice(input.reason).map((text): SessionEffect => ({ kind: 'say', line: text }));
   return [next, [{ kind: 'say', line }, ...advice, redial]];
 }
@@ -120,7 +127,7 @@ function welcomed(state: SessionState, welcome: Welcome, nowMs: number): Session
     sessionToken: welcome.sessionToken,
     greeted: true,
     failures: 0,
-    refusals: 0,
+    refusals: state.endpoints.map(() => 0),
     outbox,
     clockOffsetMs,
     // Said again after a reconnect: on the console the last line must be what is waited for.
@@ -128,8 +135,8 @@ function welcomed(state: SessionState, welcome: Welcome, nowMs: number): Session
   };
   const first = state.sessionToken === undefined;
   const line = first
-    ? `connected to region ${regionId} as ${mac}, task ${taskId}`
-    : `session with region ${regionId} resumed`;
+    ? `connected to region ${regionId} at ${addressOf(state)} as ${mac}, task ${taskId}`
+    : `session with region ${regionId} resumed at ${addressOf(state)}`;
   const effects: SessionEffect[] = [{ kind: 'say', line }];
   if (first && Math.abs(clockOffsetMs) > CLOCK_TOLERANCE_MS) {
     const off = Math.round(Math.abs(clockOffsetMs) / 1000);

@@ -20,14 +20,21 @@ export interface SessionIdentity {
 
 export interface SessionState {
   readonly identity: SessionIdentity;
+  /** `ip:port` of each daemon of the region, never empty. Which one leads is known only by asking. */
+  readonly endpoints: readonly string[];
+  /** Index of the endpoint of the present link or, when there is none, of the next. */
+  readonly turn: number;
   /** From the first welcome on: resumes this session after a broken link. */
   readonly sessionToken?: string;
   /** A welcome came on the present link. */
   readonly greeted: boolean;
   /** Links that broke since the last welcome. */
   readonly failures: number;
-  /** Of those, in a row, the ones that the region broke by refusing us. */
-  readonly refusals: number;
+  /**
+   * For each endpoint, how often in a row it refused us. Counted apart: beside a daemon that leads and refuses, one that stands by says in
+   * each turn that it cannot know; that is no refusal, and takes none back.
+   */
+  readonly refusals: readonly number[];
   readonly outbox: Outbox;
   readonly work: 'idle' | 'installing';
   /** The running or last attempt, and what came of it. */
@@ -56,7 +63,12 @@ export type SessionInput =
   | { readonly kind: 'log'; readonly lines: readonly string[] };
 
 export type SessionEffect =
-  | { readonly kind: 'dial'; readonly hello: SessionRequest }
+  | {
+      readonly kind: 'dial';
+      readonly address: string;
+      readonly patienceMs: number;
+      readonly hello: SessionRequest;
+    }
   | { readonly kind: 'send'; readonly request: SessionRequest }
   | { readonly kind: 'hang-up'; readonly reason: string }
   | { readonly kind: 'redial-after'; readonly ms: number }
@@ -67,12 +79,14 @@ export type SessionEffect =
 
 export type SessionStep = readonly [SessionState, readonly SessionEffect[]];
 
-export function newSession(identity: SessionIdentity): SessionState {
+export function newSession(identity: SessionIdentity, endpoints: readonly string[]): SessionState {
   return {
     identity,
+    endpoints,
+    turn: 0,
     greeted: false,
     failures: 0,
-    refusals: 0,
+    refusals: endpoints.map(() => 0),
     outbox: EMPTY_OUTBOX,
     work: 'idle',
     attempt: 0,

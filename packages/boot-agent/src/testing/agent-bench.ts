@@ -34,12 +34,17 @@ export interface OrderChange {
 
 export interface Bench {
   readonly machine: FixtureMachine;
+  /** The daemon that the kernel command line names first. */
   readonly region: FakeRegion;
+  /** The one that it names second, where the bench has two. */
+  readonly second: FakeRegion;
   readonly images: ImageServer;
   readonly image: TestImage;
   readonly disk: string;
   /** What the console showed so far. */
   console(): string;
+  /** The same with the lines that were too long for it whole again. */
+  said(): string;
   diskDigest(): string;
   start(): Promise<number>;
   /** The report that came up first, as the region reads it. */
@@ -50,10 +55,14 @@ export interface Bench {
   stop(): Promise<void>;
 }
 
-export async function prepareBench(image: TestImage): Promise<Bench> {
+export async function prepareBench(
+  image: TestImage,
+  change: { readonly daemons?: 1 | 2 } = {},
+): Promise<Bench> {
   const certificates = makeCertificates();
   const keys = makeGrantKeys();
   const region = await startFakeRegion(certificates);
+  const second = change.daemons === 2 ? await startFakeRegion(certificates) : region;
   const images = await serveImage(image.compressed);
   const machine = createFixtureMachine();
   const disk = machine.addDisk({
@@ -63,8 +72,9 @@ export async function prepareBench(image: TestImage): Promise<Bench> {
   });
   machine.write('/sys/class/net/eth0/address', `${MAC}\n`);
   machine.write('/sys/class/net/eth0/device/vendor', '0x1af4\n');
+  const endpoints = [...new Set([region, second])].map(({ port }) => `127.0.0.1:${port}`);
   const words = [
-    `lpmos.region=lab lpmos.agent=127.0.0.1:${region.port} lpmos.task=${TASK_ID}`,
+    `lpmos.region=lab lpmos.agent=${endpoints.join(',')} lpmos.task=${TASK_ID}`,
     `lpmos.ticket=t1 lpmos.mac=${MAC}`,
   ];
   machine.write('/proc/cmdline', `quiet ${words.join(' ')} console=ttyS0\n`);
@@ -84,11 +94,13 @@ export async function prepareBench(image: TestImage): Promise<Bench> {
   return {
     machine,
     region,
+    second,
     images,
     image,
     disk,
     report,
     console: () => written.join(''),
+    said: () => written.join('').replace(/\n {4}(?=\S)/g, ' '),
     until: async (condition) => {
       const deadline = Date.now() + DEADLINE_MS;
       while (!condition()) {
@@ -114,6 +126,7 @@ export async function prepareBench(image: TestImage): Promise<Bench> {
     },
     stop: async () => {
       region.stop();
+      second.stop();
       await images.stop();
       machine.remove();
     },

@@ -58,7 +58,7 @@ export interface FakeRegion {
   readonly hellos: Hello[];
   readonly received: SessionRequest[];
   /** Changes what hellos are answered with. */
-  policy: { refuse: boolean; acknowledge: boolean; offsetMs: number; regionId: string };
+  policy: { refuse: boolean; standsBy: boolean; acknowledge: boolean; offsetMs: number; regionId: string };
   send(message: NonNullable<SessionResponse['message']>): void;
   dropLink(): void;
   /** The first thing that `find` makes of a message, past ones included; rejects after the deadline. */
@@ -72,12 +72,19 @@ export async function startFakeRegion(certificates: SiteCertificates, port = 0):
   const server = new Server();
   const received: SessionRequest[] = [];
   const hellos: Hello[] = [];
-  const policy: FakeRegion['policy'] = { refuse: false, acknowledge: true, offsetMs: 0, regionId: 'lab' };
+  const policy: FakeRegion['policy'] = {
+    ...{ refuse: false, standsBy: false, acknowledge: true },
+    ...{ offsetMs: 0, regionId: 'lab' },
+  };
   let stream: Stream | undefined;
   let acknowledged = 0;
   const watchers = new Set<() => void>();
   const greet = (call: Stream, hello: Hello): void => {
     hellos.push(hello);
+    if (policy.standsBy) {
+      call.emit('error', { code: status.UNAVAILABLE, details: 'this daemon stands by' });
+      return;
+    }
     if (policy.refuse) {
       call.emit('error', { code: status.UNAUTHENTICATED, details: 'ticket used' });
       return;
