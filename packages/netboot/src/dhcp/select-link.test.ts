@@ -71,6 +71,8 @@ describe('the link of a request', () => {
     ['a client of a wire without relays is of that wire alone', { ciaddr: '10.0.2.77' }, {}, 'near'],
     ['a client at home stays', { ciaddr: '10.0.1.77' }, {}, 'near'],
     ['on the boot server’s port the sender tells', {}, { sender: '10.0.3.77' }, 'far'],
+    ['also to the socket of its own link', { ciaddr: '10.0.3.77' }, { heardOn: far }, 'far'],
+    ['and asks the boot server there', {}, { heardOn: far, sender: '10.0.3.77' }, 'far'],
     ['on the unicast socket of a relayed link too', { giaddr: '10.0.1.254' }, { heardOn: far }, 'near'],
     [
       'which may hear what any client sends to our address',

@@ -27,7 +27,8 @@ export function selectLink(input: SelectLinkInput): SelectedLink {
   const { packet, heardOn } = input;
   if (packet.giaddr !== NO_ADDRESS) return relayedLink(input);
   const address = packet.ciaddr === NO_ADDRESS ? input.sender : packet.ciaddr;
-  if (address !== undefined && !isOf(heardOn, address)) {
+  if (address !== undefined) {
+    if (isOf(heardOn, address)) return { plan: heardOn };
     // A client behind a relay renews without it: only its address tells where it lives.
     // On the socket of a link that only relays reach, so does the unicast of any client.
     const mayCome = (plan: LinkPlan): boolean => plan.relays.size > 0 || heardOn.link.relayedOnly === true;
