@@ -202,6 +202,16 @@ describe('DHCPREQUEST', () => {
     ],
     ['a known client with another address', MAC, [lease()], '10.77.0.106', 'DHCPNAK'],
     ['a known client on the wrong network', MAC, [lease()], '192.168.7.7', 'DHCPNAK'],
+    ['a known client with an address of another server of the link', MAC, [lease()], '10.77.0.50', 'silence'],
+    ['a known client with a reservation of another', MAC, [lease()], '10.77.0.9', 'DHCPNAK'],
+    ['a known client with what the network itself uses', MAC, [lease()], SERVER, 'DHCPNAK'],
+    [
+      'a client with what we gave and may give no more',
+      MAC,
+      [lease({ address: '10.77.0.50' })],
+      '10.77.0.50',
+      'DHCPNAK',
+    ],
     ['a reserved client with its address', RESERVED_MAC, [], '10.77.0.9', 'DHCPACK'],
     ['a reserved client with another address', RESERVED_MAC, [], '10.77.0.105', 'DHCPNAK'],
     ['an unknown client, right network', MAC, [], '10.77.0.105', 'silence'],
@@ -221,6 +231,14 @@ describe('DHCPREQUEST', () => {
     ['another address than its lease', [lease()], '10.77.0.106', 'DHCPNAK'],
     ['an address reserved for another machine', [], '10.77.0.9', 'DHCPNAK'],
     ['an address that is no business of ours', [], '10.77.0.50', 'silence'],
+    ['what another server of the link gave to a client of ours', [lease()], '10.77.0.50', 'silence'],
+    [
+      'what another server gave to a former client of ours',
+      [lease({ expiresAtMs: NOW - 1 })],
+      '10.77.0.50',
+      'silence',
+    ],
+    ['what we gave and may give no more', [lease({ address: '10.77.0.50' })], '10.77.0.50', 'DHCPNAK'],
     ['an address of another network', [], '192.168.7.7', 'silence'],
   ])('RENEWING and REBINDING: %s (D7, D8)', (_, leases, ciaddr, expected) => {
     const response = answerTo({ type: 'DHCPREQUEST', ciaddr }, { leases });

@@ -11,13 +11,14 @@ import { bootData } from './boot-data';
 import type { Endpoint } from './datagram-port';
 import { NO_ADDRESS, formatIpv4, isHostOf, readIpv4 } from './ipv4';
 import type { Claim } from './lease-pool';
-import { canGrant, chooseAddress, mayHold } from './lease-pool';
+import { canGrant, chooseAddress } from './lease-pool';
 import type { Lease, LeaseView } from './lease-table';
 import type { LinkPlan } from './link';
 import type { MessageTypeName } from './option-codes';
 import { OPTION } from './option-codes';
 import { readU32 } from './options';
 import type { DhcpPacket } from './packet';
+import { isPoolAddress } from './pool-index';
 import type { ReplyType } from './reply';
 import { buildReply } from './reply';
 import { routeReply } from './route-reply';
@@ -120,14 +121,15 @@ function onSelect(input: RespondInput, address: string, chosenServer: string): D
 /** INIT-REBOOT: the client wants its old address back. Whom we do not know may belong to another server: silence. */
 function onReboot(input: RespondInput, address: string): DhcpResponse {
   const { request, plan, leases } = input;
-  const held = leases.ofMac(request.mac);
-  const reserved = plan.reservationOf.get(request.mac);
-  if (held === undefined && reserved === undefined) {
+  if (!isKnown(input)) {
     return ignored('an unknown client asks for an old address; another server may know it');
   }
+  const held = leases.ofMac(request.mac);
+  const reserved = plan.reservationOf.get(request.mac);
   const isItsOwn = held?.address === address || reserved?.address === address;
   if (isItsOwn && isGrantable(input, address)) return bind(input, address);
-  return refuse(input, `${address} is not your address on this link`);
+  if (isOursToRefuse(input, address)) return refuse(input, `${address} is not your address on this link`);
+  return ignored(`${address} is not ours to give or to refuse; another server of the link may have given it`);
 }
 
 /**
@@ -135,19 +137,33 @@ function onReboot(input: RespondInput, address: string): DhcpResponse {
  * An address of ours that nobody holds is taken up again: the client has it, and this daemon may have lost its table.
  */
 function onRenew(input: RespondInput, address: string): DhcpResponse {
-  const { request, plan, leases, nowMs } = input;
+  const { request, leases, nowMs } = input;
   if (request.chosenServer !== undefined && request.chosenServer !== request.serverIdentifier) {
     return ignored(`the client renews with server ${request.chosenServer}`);
   }
   const held = leases.ofMac(request.mac);
   const hasAnother = held?.state === 'bound' && held.address !== address && held.expiresAtMs > nowMs;
   if (!hasAnother && isGrantable(input, address)) return bind(input, address);
-  const isKnown = held !== undefined || plan.reservationOf.has(request.mac);
+  if (isOursToRefuse(input, address)) return refuse(input, `${address} is not your address on this link`);
+  return ignored('a client renews an address that is not ours to give or to refuse');
+}
+
+function isKnown({ request, plan, leases }: RespondInput): boolean {
+  return leases.ofMac(request.mac) !== undefined || plan.reservationOf.has(request.mac);
+}
+
+/**
+ * What lies in the subnet beside our pool may be another server's, also when the client was ours once: two daemons that share a link by
+ * halves of its pool hear each other's clients rebind, and a refusal would take a good lease from a running machine.
+ */
+function isOursToRefuse(input: RespondInput, address: string): boolean {
+  const { request, plan, leases } = input;
   const number = readIpv4(address);
-  const isOurs =
-    number !== undefined && (plan.reservedFor.has(number) || mayHold(plan, leases, claimOf(input), number));
-  if (isKnown || isOurs) return refuse(input, `${address} is not your address on this link`);
-  return ignored('an unknown client renews an address that is not ours');
+  if (number === undefined) return false;
+  if (isPoolAddress(plan, number) || plan.reservedFor.has(number)) return true;
+  if (!isKnown(input)) return false;
+  const wasGivenByUs = leases.ofMac(request.mac)?.address === address;
+  return wasGivenByUs || plan.excluded.has(number) || !isHostOf(plan.subnet, number);
 }
 
 function onDecline(input: RespondInput): DhcpResponse {
