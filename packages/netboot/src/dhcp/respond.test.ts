@@ -123,6 +123,13 @@ describe('DHCPDISCOVER', () => {
     expect([granted(0xffffffff), granted(600), granted(0)]).toEqual([3600, 600, 60]);
   });
 
+  it('is answered by broadcast, whatever address it names as its own: nobody else is to get our reply', () => {
+    for (const ciaddr of ['198.51.100.7', '10.77.0.60']) {
+      const { to } = replyTo({ type: 'DHCPDISCOVER', ciaddr });
+      expect(to).toEqual({ address: '255.255.255.255', port: 68 });
+    }
+  });
+
   it('gets nothing when the pool is exhausted, and that is reported (D26)', () => {
     const link = { pool: { first: '10.77.0.105', last: '10.77.0.105' } };
     const full = { link, leases: [lease({ mac: OTHER_MAC })] };

@@ -17,8 +17,9 @@ export interface RouteInput {
 
 export function routeReply({ request, reply, ports }: RouteInput): Endpoint {
   if (request.giaddr !== NO_ADDRESS) return { address: request.giaddr, port: ports.relay };
-  // A refused client may use the address no longer, so it must not be needed to hear the refusal.
-  if (reply !== 'DHCPNAK' && request.ciaddr !== NO_ADDRESS)
+  // A refused client may use the address no longer, so it must not be needed to hear the refusal. A client that discovers has none (table 5),
+  // and an offer to whatever stands in the field would make us a mirror for floods.
+  if (reply === 'DHCPACK' && request.ciaddr !== NO_ADDRESS)
     return { address: request.ciaddr, port: ports.client };
   return { address: LIMITED_BROADCAST, port: ports.client };
 }
