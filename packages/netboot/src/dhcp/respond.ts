@@ -240,7 +240,7 @@ function grant(input: RespondInput, type: ReplyType, yiaddr?: string, lease?: Le
     type,
     packet,
     maxBytes,
-    to: routeReply({ request: request.packet, reply: type, ports: plan.link.ports }),
+    to: routeReply({ request: request.packet, reply: type, link: plan.link }),
     ...(lease === undefined ? {} : { lease }),
     reason: `${type} ${yiaddr ?? request.packet.ciaddr}, ${describeBoot(boot)}: ${decision.reason}`,
     ...(boot.kind === 'none' && boot.fault ? { fault: boot.reason } : {}),
@@ -255,7 +255,7 @@ function refuse(input: RespondInput, message: string): DhcpResponse {
   const { request, plan } = input;
   const type = 'DHCPNAK';
   const { packet, maxBytes } = buildReply({ type, request, plan, message });
-  const to = routeReply({ request: request.packet, reply: type, ports: plan.link.ports });
+  const to = routeReply({ request: request.packet, reply: type, link: plan.link });
   return { kind: 'reply', type, packet, maxBytes, to, reason: `DHCPNAK: ${message}` };
 }
 
