@@ -234,6 +234,13 @@ describe('DHCPREQUEST', () => {
   it.each<[string, readonly Lease[], string, string]>([
     ['its live lease', [lease()], '10.77.0.105', 'DHCPACK'],
     ['a lease that this daemon forgot', [], '10.77.0.105', 'DHCPACK'],
+    [
+      'what others found in use after this daemon forgot the lease',
+      [lease({ mac: OTHER_MAC, state: 'declined' })],
+      '10.77.0.105',
+      'DHCPACK',
+    ],
+    ['what it declined here and got elsewhere', [lease({ state: 'declined' })], '10.77.0.105', 'DHCPACK'],
     ['an address that is another machine’s now', [lease({ mac: OTHER_MAC })], '10.77.0.105', 'DHCPNAK'],
     ['another address than its lease', [lease()], '10.77.0.106', 'DHCPNAK'],
     ['an address reserved for another machine', [], '10.77.0.9', 'DHCPNAK'],

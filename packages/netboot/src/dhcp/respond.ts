@@ -11,7 +11,7 @@ import { bootData } from './boot-data';
 import type { Endpoint } from './datagram-port';
 import { NO_ADDRESS, formatIpv4, isHostOf, readIpv4 } from './ipv4';
 import type { Claim } from './lease-pool';
-import { canGrant, chooseAddress } from './lease-pool';
+import { canGrant, canKeep, chooseAddress } from './lease-pool';
 import type { Lease, LeaseView } from './lease-table';
 import type { LinkPlan } from './link';
 import type { MessageTypeName } from './option-codes';
@@ -137,13 +137,15 @@ function onReboot(input: RespondInput, address: string): DhcpResponse {
  * An address of ours that nobody holds is taken up again: the client has it, and this daemon may have lost its table.
  */
 function onRenew(input: RespondInput, address: string): DhcpResponse {
-  const { request, leases, nowMs } = input;
+  const { request, plan, leases, nowMs } = input;
   if (request.chosenServer !== undefined && request.chosenServer !== request.serverIdentifier) {
     return ignored(`the client renews with server ${request.chosenServer}`);
   }
   const held = leases.ofMac(request.mac);
   const hasAnother = held?.state === 'bound' && held.address !== address && held.expiresAtMs > nowMs;
-  if (!hasAnother && isGrantable(input, address)) return bind(input, address);
+  const number = readIpv4(address);
+  const mayGoOn = number !== undefined && canKeep(plan, leases, claimOf(input), number);
+  if (!hasAnother && mayGoOn) return bind(input, address);
   if (isOursToRefuse(input, address)) return refuse(input, `${address} is not your address on this link`);
   return ignored('a client renews an address that is not ours to give or to refuse');
 }
