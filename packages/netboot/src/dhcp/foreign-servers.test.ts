@@ -43,6 +43,13 @@ describe('foreignReply', () => {
     for (const type of [0, 1, 3, 8, 99]) expect(foreignReply(reply(type), FROM, PLAN)).toBeUndefined();
   });
 
+  it('knows what a listed relay passes on for us, and hears it when it speaks for another', () => {
+    const relay = { address: '10.77.0.200', port: 67 };
+    expect(foreignReply(reply(2, '10.77.0.1'), relay, PLAN)).toBeUndefined();
+    expect(foreignReply(reply(2, '10.99.0.1'), relay, PLAN)).toMatchObject({ server: '10.99.0.1' });
+    expect(foreignReply(reply(2), relay, PLAN)).toMatchObject({ server: '10.77.0.200' });
+  });
+
   it('catches a server that speaks under our name', () => {
     const stolen = foreignReply(reply(5, '10.77.0.1'), FROM, PLAN);
     expect(stolen && describeForeignReply(stolen, PLAN)).toMatch(/sent by 10\.77\.0\.2.*under our own name/);

@@ -33,8 +33,7 @@ export function foreignReply(packet: DhcpPacket, from: Endpoint, plan: LinkPlan)
   const type = messageTypeName(readU8(packet.options, OPTION.messageType) ?? 0);
   if (type === undefined || !FROM_SERVERS.has(type)) return undefined;
   const server = readAddress(packet.options, OPTION.serverIdentifier) ?? from.address;
-  // Who sends from another address under our name is foreign as well, and worse.
-  if (from.address === plan.link.serverAddress || plan.knownServers.has(server)) return undefined;
+  if (isOurs(server, from.address, plan) || plan.knownServers.has(server)) return undefined;
   const client = macFromBytes(packet.chaddr);
   return {
     type,
@@ -43,6 +42,14 @@ export function foreignReply(packet: DhcpPacket, from: Endpoint, plan: LinkPlan)
     ...(client === undefined ? {} : { client }),
     ...(packet.file === '' ? {} : { bootFile: packet.file }),
   };
+}
+
+/**
+ * A relay on our own wire, such as the router of a segment that relays in all of them, broadcasts what we answered it. Who else sends from
+ * another address under our name is foreign, and worse.
+ */
+function isOurs(server: string, sender: string, { link, relays }: LinkPlan): boolean {
+  return sender === link.serverAddress || (server === link.serverAddress && relays.has(sender));
 }
 
 /** One report an hour for each server: it answers every client, and one line tells all. */

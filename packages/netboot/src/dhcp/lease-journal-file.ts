@@ -1,6 +1,7 @@
 /**
  * Reads a lease journal back, whatever state it is in: torn by a crash, rotten, from a newer version, or no journal at all.
- * What cannot be read is set aside beside the journal, never thrown away and never a reason not to start. Bounded in memory and on disk.
+ * What cannot be read is set aside beside the journal, as far as the disk takes it, and is never a reason not to start: the disk that tore a
+ * record is often the full one. Bounded in memory and on disk.
  * Our own file is input like any other: servers have fallen over theirs (CVE-2021-25217).
  */
 import { appendFile, open, rename, stat } from 'node:fs/promises';
@@ -95,17 +96,26 @@ function quarantine(path: string) {
   let count = 0;
   let first = '';
   let room: number | undefined;
+  let refusal: string | undefined;
+  const keep = async (line: Buffer): Promise<void> => {
+    room ??= MAX_QUARANTINE_BYTES - ((await stat(target).catch(() => undefined))?.size ?? 0);
+    room -= line.length + 1;
+    if (room >= 0) await appendFile(target, Buffer.concat([line, Buffer.from('\n')]));
+  };
   return {
     async add(line: Buffer, what: string): Promise<void> {
       count += 1;
       if (count === 1) first = what;
-      room ??= MAX_QUARANTINE_BYTES - ((await stat(target).catch(() => undefined))?.size ?? 0);
-      room -= line.length + 1;
-      if (room >= 0) await appendFile(target, Buffer.concat([line, Buffer.from('\n')]));
+      // A disk that refused one refuses the rest, and a rotten journal has many.
+      if (refusal === undefined) await keep(line).catch((thrown: unknown) => (refusal = codeOf(thrown)));
     },
     summary(): string | undefined {
       if (count === 0) return undefined;
-      return `${count} record(s) of the lease journal could not be read and were set aside in ${target}; the first: ${first}`;
+      const where =
+        refusal === undefined
+          ? `were set aside in ${target}`
+          : `could not be set aside in ${target} either (${refusal})`;
+      return `${count} record(s) of the lease journal could not be read and ${where}; the first: ${first}`;
     },
   };
 }
@@ -118,4 +128,12 @@ export async function syncDirectory(dir: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+/** The system's word for what it refused, such as ENOSPC. */
+export function codeOf(thrown: unknown): string {
+  if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string') {
+    return thrown.code;
+  }
+  return thrown instanceof Error ? thrown.message.slice(0, 200) : 'unknown';
 }

@@ -223,6 +223,29 @@ it('says once that the disk refuses, keeps everything, and says when it is well 
   expect((await open()).leases).toHaveLength(51);
 });
 
+it('starts with what it can read when a torn journal can be neither set aside nor written anew, as on a full disk', async () => {
+  await written([lease(1), lease(2)]);
+  const whole = readFileSync(path());
+  writeFileSync(path(), whole.subarray(0, whole.length - 20));
+  // Folders stand where files would go.
+  mkdirSync(`${path()}.quarantine`);
+  mkdirSync(`${path()}.new`);
+  const journal = await open();
+  expect(journal.leases).toEqual([lease(1)]);
+  expect(problems.map(({ problem }) => problem)).toEqual([
+    expect.stringMatching(
+      /^1 record.* could not be read and could not be set aside .*\(EISDIR\).*line 2: cut short/,
+    ),
+    expect.stringMatching(/not being saved \(EISDIR\)/),
+  ]);
+  journal.append(lease(3));
+  rmSync(`${path()}.new`, { recursive: true });
+  const deadline = performance.now() + 20_000;
+  while (problems.length < 3 && performance.now() < deadline)
+    await new Promise((wake) => setTimeout(wake, 20));
+  expect((await open()).leases).toEqual([lease(1), lease(3)]);
+});
+
 it('refuses a folder that cannot be made, naming it', async () => {
   writeFileSync(join(dir, 'file'), '');
   const opening = openLeaseJournal({ dir: join(dir, 'file'), linkName: 'lab', onProblem: () => undefined });

@@ -8,7 +8,7 @@ import { LpmosError } from '@lpmos/core';
 import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { readJournal, syncDirectory } from './lease-journal-file';
+import { codeOf, readJournal, syncDirectory } from './lease-journal-file';
 import type { LeaseMirror } from './lease-mirror';
 import { writeRecord } from './lease-record';
 import type { Lease } from './lease-table';
@@ -98,7 +98,8 @@ class JournalWriter {
 
   async begin(records: number, damaged: boolean): Promise<void> {
     this.#records = records;
-    if (damaged) await this.#writeAnew();
+    // A full disk that tore the journal must not keep the link from being served as well.
+    if (damaged) await this.#writeAnew().catch((thrown: unknown) => this.#failed(thrown));
     else this.#file = await open(this.#options.path, 'a');
   }
 
@@ -155,9 +156,6 @@ class JournalWriter {
       }
       this.#recovered();
     } catch (thrown) {
-      // Half a line may be in the file now; only writing it anew makes it whole.
-      this.#rewrite = true;
-      this.#waiting = [];
       this.#failed(thrown);
     }
   }
@@ -197,6 +195,9 @@ class JournalWriter {
   }
 
   #failed(thrown: unknown): void {
+    // Half a line may be in the file now; only writing it anew makes it whole.
+    this.#rewrite = true;
+    this.#waiting = [];
     const { path, onProblem } = this.#options;
     if (!this.#failing) {
       onProblem({
@@ -234,11 +235,4 @@ async function writeState(file: FileHandle, mirror: LeaseMirror): Promise<number
     await file.appendFile(piece.map(writeRecord).join(''));
   }
   return state.length;
-}
-
-function codeOf(thrown: unknown): string {
-  if (typeof thrown === 'object' && thrown !== null && 'code' in thrown && typeof thrown.code === 'string') {
-    return thrown.code;
-  }
-  return thrown instanceof Error ? thrown.message.slice(0, 200) : 'unknown';
 }

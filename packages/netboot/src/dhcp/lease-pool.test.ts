@@ -98,6 +98,19 @@ describe('chooseAddress', () => {
     expect(choose(table, MAC)).toBe('10.77.0.110');
   });
 
+  it('takes no offer from a client that may still ask while there are expired leases, and the longest expired first', () => {
+    const table = fullPool({ state: 'offered', sinceMs: NOW - 20_000, expiresAtMs: NOW + 40_000 });
+    table.apply(lease(macOf(4), '10.77.0.104', { expiresAtMs: NOW - 1 }));
+    table.apply(lease(macOf(7), '10.77.0.107', { expiresAtMs: NOW - 86_400_000 }));
+    const taken = [MAC, OTHER_MAC, macOf(99)].map((mac) => {
+      const address = choose(table, mac);
+      table.apply(lease(mac, String(address)));
+      return address;
+    });
+    expect(taken.slice(0, 2)).toEqual(['10.77.0.107', '10.77.0.104']);
+    expect(taken[2]).toBeDefined();
+  });
+
   it('walks the pool and nothing else: reserved and excluded addresses of it are never found', () => {
     const plan = planLink({
       ...LAB,

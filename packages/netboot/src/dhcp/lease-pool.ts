@@ -3,7 +3,8 @@
  * Identity is the MAC and nothing else: firmware, iPXE and the system send different client identifiers and must get one address,
  * and vendors ship equal UUIDs. The first choice is a hash of the MAC, so a daemon that lost its leases offers the same again.
  * What two daemons that share a pool may do is shared-pool.ts.
- * Invariant: an address that a live record of somebody else names is never the answer, whatever was asked for.
+ * Invariant: an address that a live lease or offer of somebody else names is never the answer, whatever was asked for, and one in quarantine
+ * is that for nobody but who has it already.
  */
 import type { MacAddress } from '@lpmos/core';
 import { formatIpv4, readIpv4 } from './ipv4';
@@ -35,6 +36,15 @@ export function mayHold(plan: LinkPlan, leases: LeaseView, claim: Claim, address
 /** True when the machine may hold the address and nobody else does. */
 export function canGrant(plan: LinkPlan, leases: LeaseView, claim: Claim, address: number): boolean {
   return mayHold(plan, leases, claim, address) && isFree(leases, claim, address);
+}
+
+/**
+ * True for a machine that has the address already, as its renewal says, although we may have forgotten it: also in quarantine. Somebody else
+ * was given the address meanwhile and found this machine's use of it, or the machine itself, that had declined it, got it from another server.
+ */
+export function canKeep(plan: LinkPlan, leases: LeaseView, claim: Claim, address: number): boolean {
+  const isQuarantined = leases.ofAddress(address)?.state === 'declined';
+  return mayHold(plan, leases, claim, address) && (isQuarantined || isFree(leases, claim, address));
 }
 
 /** The address to offer, or undefined when there is none. `requested` (option 50) is a wish. */

@@ -70,7 +70,7 @@ export class LeaseTable implements LeaseView {
   }
 
   /**
-   * Takes over what respond.ts decided. Replaces what the MAC had and what the address was; false when the table is full.
+   * Takes over what respond.ts decided. Replaces what the MAC had and what the address was; false when the table is full of what is in use.
    * A `declined` record belongs to its address alone: the machine may have another lease beside it.
    */
   apply(lease: Lease): boolean {
@@ -82,7 +82,8 @@ export class LeaseTable implements LeaseView {
       if (held?.address === lease.address) this.#forget(address, held);
       return true;
     }
-    if (previous === undefined && held === undefined && this.size >= MAX_LEASES) return false;
+    const needsRoom = previous === undefined && held === undefined && this.size >= MAX_LEASES;
+    if (needsRoom && !this.#forgetEnded(lease.sinceMs)) return false;
     if (previous !== undefined) this.#forget(address, previous);
     if (lease.state !== 'declined') {
       if (held !== undefined && held !== previous) this.#forget(readIpv4(held.address) ?? 0, held);
@@ -91,6 +92,16 @@ export class LeaseTable implements LeaseView {
     this.#byAddress.set(address, lease);
     this.#pool.note(address, lease);
     return true;
+  }
+
+  /** Renewed records move to the end, so what ended stands near the front. */
+  #forgetEnded(nowMs: number): boolean {
+    for (const [address, lease] of this.#byAddress) {
+      if (lease.expiresAtMs > nowMs) continue;
+      this.#forget(address, lease);
+      return true;
+    }
+    return false;
   }
 
   #forget(address: number, lease: Lease): void {

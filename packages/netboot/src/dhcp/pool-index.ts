@@ -23,6 +23,8 @@ export function isPoolAddress(plan: LinkPlan, address: number): boolean {
 export class PoolIndex {
   readonly #first: number;
   readonly #freeFromMs: Float64Array;
+  /** When what the address has ends: later than the above for an offer alone. */
+  readonly #endsAtMs: Float64Array;
 
   constructor(plan: LinkPlan) {
     this.#first = plan.pool?.first ?? 0;
@@ -32,6 +34,7 @@ export class PoolIndex {
         ? NEVER_USED
         : Number.POSITIVE_INFINITY,
     );
+    this.#endsAtMs = new Float64Array(size);
   }
 
   /** Follows the table: the record that the address has now, or none. */
@@ -40,21 +43,33 @@ export class PoolIndex {
     const current = this.#freeFromMs[offset];
     if (current === undefined || current === Number.POSITIVE_INFINITY) return;
     this.#freeFromMs[offset] = lease === undefined ? NEVER_USED : freeFromMs(lease);
+    this.#endsAtMs[offset] = lease?.expiresAtMs ?? NEVER_USED;
   }
 
   /**
-   * The first address of a walk around the pool that nobody ever had, else the first whose lease ended before a time, else undefined.
-   * Old clients so find their addresses as long as there are others.
+   * The first address of a walk around the pool that nobody ever had, else the one whose lease ended first, else an offer that may be taken
+   * again, else undefined. Old clients so find their addresses as long as there are others, and slow ones their offers.
+   * @param endedBeforeMs what ends later than this is not for somebody else
    */
   search(start: number, endedBeforeMs: number): number | undefined {
     const row = this.#freeFromMs;
-    let again: number | undefined;
+    let ended: number | undefined;
+    let endedMs = Number.POSITIVE_INFINITY;
+    let offered: number | undefined;
     for (let step = 0, offset = start % row.length; step < row.length; step += 1) {
       const from = row[offset] ?? Number.POSITIVE_INFINITY;
       if (from === NEVER_USED) return this.#first + offset;
-      if (from <= endedBeforeMs) again ??= offset;
+      if (from <= endedBeforeMs) {
+        const endsMs = this.#endsAtMs[offset] ?? 0;
+        if (endsMs > endedBeforeMs) offered ??= offset;
+        else if (endsMs < endedMs) {
+          ended = offset;
+          endedMs = endsMs;
+        }
+      }
       offset = offset + 1 === row.length ? 0 : offset + 1;
     }
+    const again = ended ?? offered;
     return again === undefined ? undefined : this.#first + again;
   }
 }

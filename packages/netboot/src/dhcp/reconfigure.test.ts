@@ -151,6 +151,13 @@ describe('links beside each other', () => {
     );
   });
 
+  it('refuse a client behind a relay where it hears it: no broadcast of ours gets there', async () => {
+    const lost: Lease = { ...HELD, address: '10.78.0.200' };
+    const { hear } = await started({ link: FAR, group: createLinkGroup(), initialLeases: [lost] });
+    const nak = hear({ type: 'DHCPREQUEST', mac: OTHER_MAC, xid: 1, ciaddr: lost.address });
+    expect([typeOf(nak), nak?.to]).toEqual(['DHCPNAK', { address: lost.address, port: 68 }]);
+  });
+
   it('say nothing to a stranger on the socket of a link that only relays reach', async () => {
     const { hear, events } = await started({ link: FAR, group: createLinkGroup() });
     expect(hear({ type: 'DHCPDISCOVER', mac: MAC, xid: 1 })).toBeUndefined();

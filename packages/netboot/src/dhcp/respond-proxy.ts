@@ -69,7 +69,7 @@ function answer(input: RespondProxyInput, boot: BootData): DhcpResponse {
     type,
     packet,
     maxBytes,
-    to: port === 'dhcp' ? routeReply({ request: request.packet, reply: type, ports: plan.link.ports }) : from,
+    to: port === 'dhcp' ? routeReply({ request: request.packet, reply: type, link: plan.link }) : from,
     reason: `proxy ${type}, ${boot.what}: ${decision.reason}`,
   };
 }

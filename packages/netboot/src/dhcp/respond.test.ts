@@ -123,6 +123,13 @@ describe('DHCPDISCOVER', () => {
     expect([granted(0xffffffff), granted(600), granted(0)]).toEqual([3600, 600, 60]);
   });
 
+  it('is answered by broadcast, whatever address it names as its own: nobody else is to get our reply', () => {
+    for (const ciaddr of ['198.51.100.7', '10.77.0.60']) {
+      const { to } = replyTo({ type: 'DHCPDISCOVER', ciaddr });
+      expect(to).toEqual({ address: '255.255.255.255', port: 68 });
+    }
+  });
+
   it('gets nothing when the pool is exhausted, and that is reported (D26)', () => {
     const link = { pool: { first: '10.77.0.105', last: '10.77.0.105' } };
     const full = { link, leases: [lease({ mac: OTHER_MAC })] };
@@ -202,6 +209,16 @@ describe('DHCPREQUEST', () => {
     ],
     ['a known client with another address', MAC, [lease()], '10.77.0.106', 'DHCPNAK'],
     ['a known client on the wrong network', MAC, [lease()], '192.168.7.7', 'DHCPNAK'],
+    ['a known client with an address of another server of the link', MAC, [lease()], '10.77.0.50', 'silence'],
+    ['a known client with a reservation of another', MAC, [lease()], '10.77.0.9', 'DHCPNAK'],
+    ['a known client with what the network itself uses', MAC, [lease()], SERVER, 'DHCPNAK'],
+    [
+      'a client with what we gave and may give no more',
+      MAC,
+      [lease({ address: '10.77.0.50' })],
+      '10.77.0.50',
+      'DHCPNAK',
+    ],
     ['a reserved client with its address', RESERVED_MAC, [], '10.77.0.9', 'DHCPACK'],
     ['a reserved client with another address', RESERVED_MAC, [], '10.77.0.105', 'DHCPNAK'],
     ['an unknown client, right network', MAC, [], '10.77.0.105', 'silence'],
@@ -217,10 +234,25 @@ describe('DHCPREQUEST', () => {
   it.each<[string, readonly Lease[], string, string]>([
     ['its live lease', [lease()], '10.77.0.105', 'DHCPACK'],
     ['a lease that this daemon forgot', [], '10.77.0.105', 'DHCPACK'],
+    [
+      'what others found in use after this daemon forgot the lease',
+      [lease({ mac: OTHER_MAC, state: 'declined' })],
+      '10.77.0.105',
+      'DHCPACK',
+    ],
+    ['what it declined here and got elsewhere', [lease({ state: 'declined' })], '10.77.0.105', 'DHCPACK'],
     ['an address that is another machine’s now', [lease({ mac: OTHER_MAC })], '10.77.0.105', 'DHCPNAK'],
     ['another address than its lease', [lease()], '10.77.0.106', 'DHCPNAK'],
     ['an address reserved for another machine', [], '10.77.0.9', 'DHCPNAK'],
     ['an address that is no business of ours', [], '10.77.0.50', 'silence'],
+    ['what another server of the link gave to a client of ours', [lease()], '10.77.0.50', 'silence'],
+    [
+      'what another server gave to a former client of ours',
+      [lease({ expiresAtMs: NOW - 1 })],
+      '10.77.0.50',
+      'silence',
+    ],
+    ['what we gave and may give no more', [lease({ address: '10.77.0.50' })], '10.77.0.50', 'DHCPNAK'],
     ['an address of another network', [], '192.168.7.7', 'silence'],
   ])('RENEWING and REBINDING: %s (D7, D8)', (_, leases, ciaddr, expected) => {
     const response = answerTo({ type: 'DHCPREQUEST', ciaddr }, { leases });

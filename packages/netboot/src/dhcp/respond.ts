@@ -11,18 +11,19 @@ import { bootData } from './boot-data';
 import type { Endpoint } from './datagram-port';
 import { NO_ADDRESS, formatIpv4, isHostOf, readIpv4 } from './ipv4';
 import type { Claim } from './lease-pool';
-import { canGrant, chooseAddress, longestLease, mayHold } from './lease-pool';
+import { canGrant, canKeep, chooseAddress, longestLease } from './lease-pool';
 import type { Lease, LeaseView } from './lease-table';
 import type { LinkPlan } from './link';
 import type { MessageTypeName } from './option-codes';
 import { OPTION } from './option-codes';
 import { readU32 } from './options';
 import type { DhcpPacket } from './packet';
+import { isPoolAddress } from './pool-index';
 import type { ReplyType } from './reply';
 import { buildReply } from './reply';
 import { routeReply } from './route-reply';
 import type { Sharing } from './shared-pool';
-import { endedLease } from './shared-pool';
+import { endedLease, isOwnShare } from './shared-pool';
 
 export interface RespondInput {
   readonly request: AdmittedRequest;
@@ -126,14 +127,15 @@ function onSelect(input: RespondInput, address: string, chosenServer: string): D
 /** INIT-REBOOT: the client wants its old address back. Whom we do not know may belong to another server: silence. */
 function onReboot(input: RespondInput, address: string): DhcpResponse {
   const { request, plan, leases } = input;
-  const held = leases.ofMac(request.mac);
-  const reserved = plan.reservationOf.get(request.mac);
-  if (held === undefined && reserved === undefined) {
+  if (!isKnown(input)) {
     return ignored('an unknown client asks for an old address; another server may know it');
   }
+  const held = leases.ofMac(request.mac);
+  const reserved = plan.reservationOf.get(request.mac);
   const isItsOwn = held?.address === address || reserved?.address === address;
   if (isItsOwn && isGrantable(input, address)) return bind(input, address);
-  return refuse(input, `${address} is not your address on this link`);
+  if (isOursToRefuse(input, address)) return refuse(input, `${address} is not your address on this link`);
+  return ignored(`${address} is not ours to give or to refuse; another server of the link may have given it`);
 }
 
 /**
@@ -147,13 +149,30 @@ function onRenew(input: RespondInput, address: string): DhcpResponse {
   }
   const held = leases.ofMac(request.mac);
   const hasAnother = held?.state === 'bound' && held.address !== address && held.expiresAtMs > nowMs;
-  if (!hasAnother && isGrantable(input, address)) return bind(input, address);
-  const isKnown = held !== undefined || plan.reservationOf.has(request.mac);
   const number = readIpv4(address);
-  const isOurs =
-    number !== undefined && (plan.reservedFor.has(number) || mayHold(plan, leases, claimOf(input), number));
-  if (isKnown || isOurs) return refuse(input, `${address} is not your address on this link`);
-  return ignored('an unknown client renews an address that is not ours');
+  const mayGoOn = number !== undefined && canKeep(plan, leases, claimOf(input), number);
+  if (!hasAnother && mayGoOn) return bind(input, address);
+  if (isOursToRefuse(input, address)) return refuse(input, `${address} is not your address on this link`);
+  return ignored('a client renews an address that is not ours to give or to refuse');
+}
+
+function isKnown({ request, plan, leases }: RespondInput): boolean {
+  return leases.ofMac(request.mac) !== undefined || plan.reservationOf.has(request.mac);
+}
+
+/**
+ * What lies in the subnet beside our pool may be another server's, also when the client was ours once: two daemons that share a link by
+ * halves of its pool hear each other's clients rebind, and a refusal would take a good lease from a running machine.
+ */
+function isOursToRefuse(input: RespondInput, address: string): boolean {
+  const { request, plan, leases } = input;
+  const number = readIpv4(address);
+  if (number === undefined) return false;
+  if (plan.reservedFor.has(number)) return true;
+  if (isPoolAddress(plan, number)) return isOwnShare(plan, number);
+  if (!isKnown(input)) return false;
+  const wasGivenByUs = leases.ofMac(request.mac)?.address === address;
+  return wasGivenByUs || plan.excluded.has(number) || !isHostOf(plan.subnet, number);
 }
 
 function onDecline(input: RespondInput): DhcpResponse {
@@ -230,7 +249,7 @@ function grant(input: RespondInput, type: ReplyType, yiaddr?: string, lease?: Le
     type,
     packet,
     maxBytes,
-    to: routeReply({ request: request.packet, reply: type, ports: plan.link.ports }),
+    to: routeReply({ request: request.packet, reply: type, link: plan.link }),
     ...(lease === undefined ? {} : { lease }),
     reason: `${type} ${yiaddr ?? request.packet.ciaddr}, ${describeBoot(boot)}: ${decision.reason}`,
     ...(boot.kind === 'none' && boot.fault ? { fault: boot.reason } : {}),
@@ -245,7 +264,7 @@ function refuse(input: RespondInput, message: string): DhcpResponse {
   const { request, plan } = input;
   const type = 'DHCPNAK';
   const { packet, maxBytes } = buildReply({ type, request, plan, message });
-  const to = routeReply({ request: request.packet, reply: type, ports: plan.link.ports });
+  const to = routeReply({ request: request.packet, reply: type, link: plan.link });
   return { kind: 'reply', type, packet, maxBytes, to, reason: `DHCPNAK: ${message}` };
 }
 

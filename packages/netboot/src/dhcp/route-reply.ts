@@ -12,13 +12,16 @@ import type { DhcpPacket } from './packet';
 export interface RouteInput {
   readonly request: Pick<DhcpPacket, 'ciaddr' | 'giaddr'>;
   readonly reply: 'DHCPOFFER' | 'DHCPACK' | 'DHCPNAK';
-  readonly ports: DhcpLink['ports'];
+  readonly link: Pick<DhcpLink, 'ports' | 'relayedOnly'>;
 }
 
-export function routeReply({ request, reply, ports }: RouteInput): Endpoint {
+export function routeReply({ request, reply, link: { ports, relayedOnly } }: RouteInput): Endpoint {
   if (request.giaddr !== NO_ADDRESS) return { address: request.giaddr, port: ports.relay };
-  // A refused client may use the address no longer, so it must not be needed to hear the refusal.
-  if (reply !== 'DHCPNAK' && request.ciaddr !== NO_ADDRESS)
-    return { address: request.ciaddr, port: ports.client };
+  const toClient = { address: request.ciaddr, port: ports.client };
+  // A client that discovers has no address (table 5), and an offer to whatever stands in the field would make us a mirror for floods.
+  if (reply === 'DHCPACK' && request.ciaddr !== NO_ADDRESS) return toClient;
+  // A refused client may use the address no longer, so it must not be needed to hear the refusal. One that renewed past its relay hears no
+  // broadcast of ours, and still has the address.
+  if (reply === 'DHCPNAK' && relayedOnly === true && request.ciaddr !== NO_ADDRESS) return toClient;
   return { address: LIMITED_BROADCAST, port: ports.client };
 }

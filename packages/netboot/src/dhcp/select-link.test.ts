@@ -1,7 +1,8 @@
 import type { LinkPlan } from './link';
 import { planLink } from './link';
-import { OPTION, RELAY_SUBOPTION } from './option-codes';
-import { address, subOptions } from './options';
+import type { MessageTypeName } from './option-codes';
+import { MESSAGE_TYPE, OPTION, RELAY_SUBOPTION } from './option-codes';
+import { address, subOptions, u8 } from './options';
 import { selectLink } from './select-link';
 
 function plan(name: string, net: string, more: { relays?: string[]; relayedOnly?: boolean } = {}): LinkPlan {
@@ -30,17 +31,28 @@ const other = plan('other', '10.0.2');
 const far = plan('far', '10.0.3', { relays: ['10.0.3.1', '192.0.2.9'], relayedOnly: true });
 const plans = [near, other, far];
 
-function choose(
-  packet: { giaddr?: string; ciaddr?: string; selection?: string },
-  { heardOn = near, sender }: { heardOn?: LinkPlan; sender?: string } = {},
-): string {
-  const { selection, giaddr = '0.0.0.0', ciaddr = '0.0.0.0' } = packet;
+interface Asked {
+  readonly type?: MessageTypeName;
+  readonly giaddr?: string;
+  readonly ciaddr?: string;
+  readonly selection?: string;
+}
+interface Where {
+  readonly heardOn?: LinkPlan;
+  readonly sender?: string;
+}
+
+function choose(packet: Asked, { heardOn = near, sender }: Where = {}): string {
+  const { type = 'DHCPREQUEST', selection, giaddr = '0.0.0.0', ciaddr = '0.0.0.0' } = packet;
   const information =
     selection === undefined ? undefined : subOptions([[RELAY_SUBOPTION.linkSelection, address(selection)]]);
   const selected = selectLink({
     packet: {
       ...{ giaddr, ciaddr },
-      options: new Map(information === undefined ? [] : [[OPTION.relayAgentInformation, information]]),
+      options: new Map([
+        [OPTION.messageType, u8(MESSAGE_TYPE[type])],
+        ...(information === undefined ? [] : [[OPTION.relayAgentInformation, information] as const]),
+      ]),
     },
     ...{ heardOn, plans },
     ...(sender === undefined ? {} : { sender }),
@@ -49,8 +61,14 @@ function choose(
 }
 
 describe('the link of a request', () => {
-  it.each([
+  it.each<[string, Asked, Where, string]>([
     ['a broadcast is of the wire that it was heard on', {}, { heardOn: other }, 'other'],
+    [
+      'also when its sender names an address of another',
+      { type: 'DHCPDISCOVER', ciaddr: '10.0.3.77' },
+      {},
+      'near',
+    ],
     ['a relay names the subnet by its own address', { giaddr: '10.0.3.1' }, {}, 'far'],
     ['wherever its packet came in', { giaddr: '10.0.1.254' }, { heardOn: other }, 'near'],
     [
@@ -71,6 +89,8 @@ describe('the link of a request', () => {
     ['a client of a wire without relays is of that wire alone', { ciaddr: '10.0.2.77' }, {}, 'near'],
     ['a client at home stays', { ciaddr: '10.0.1.77' }, {}, 'near'],
     ['on the boot server’s port the sender tells', {}, { sender: '10.0.3.77' }, 'far'],
+    ['also to the socket of its own link', { ciaddr: '10.0.3.77' }, { heardOn: far }, 'far'],
+    ['and asks the boot server there', {}, { heardOn: far, sender: '10.0.3.77' }, 'far'],
     ['on the unicast socket of a relayed link too', { giaddr: '10.0.1.254' }, { heardOn: far }, 'near'],
     [
       'which may hear what any client sends to our address',

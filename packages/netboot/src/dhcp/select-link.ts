@@ -6,8 +6,8 @@
  */
 import { NO_ADDRESS, isHostOf, readIpv4 } from './ipv4';
 import type { LinkPlan } from './link';
-import { OPTION, RELAY_SUBOPTION } from './option-codes';
-import { readAddress, readSubOptions } from './options';
+import { MESSAGE_TYPE, OPTION, RELAY_SUBOPTION } from './option-codes';
+import { readAddress, readSubOptions, readU8 } from './options';
 import type { DhcpPacket } from './packet';
 
 export interface SelectLinkInput {
@@ -26,8 +26,9 @@ export type SelectedLink =
 export function selectLink(input: SelectLinkInput): SelectedLink {
   const { packet, heardOn } = input;
   if (packet.giaddr !== NO_ADDRESS) return relayedLink(input);
-  const address = packet.ciaddr === NO_ADDRESS ? input.sender : packet.ciaddr;
-  if (address !== undefined && !isOf(heardOn, address)) {
+  const address = clientAddress(input);
+  if (address !== undefined) {
+    if (isOf(heardOn, address)) return { plan: heardOn };
     // A client behind a relay renews without it: only its address tells where it lives.
     // On the socket of a link that only relays reach, so does the unicast of any client.
     const mayCome = (plan: LinkPlan): boolean => plan.relays.size > 0 || heardOn.link.relayedOnly === true;
@@ -36,6 +37,12 @@ export function selectLink(input: SelectLinkInput): SelectedLink {
   }
   if (heardOn.link.relayedOnly !== true) return { plan: heardOn };
   return { problem: `link ${heardOn.link.name} is reached by relays alone, and this request names none` };
+}
+
+/** Who discovers has no address (RFC 2131 table 5), whatever stands in the field. */
+function clientAddress({ packet, sender }: SelectLinkInput): string | undefined {
+  if (readU8(packet.options, OPTION.messageType) === MESSAGE_TYPE.DHCPDISCOVER) return undefined;
+  return packet.ciaddr === NO_ADDRESS ? sender : packet.ciaddr;
 }
 
 function relayedLink({ packet, heardOn, plans }: SelectLinkInput): SelectedLink {

@@ -129,6 +129,20 @@ describe('createDhcpServer', () => {
     expect(port.sent[1]?.packet.yiaddr).toBe('10.77.0.105');
   });
 
+  it('keeps a stored lease for no longer than it was given, when the clock was ahead as it was stored', async () => {
+    const year = 365 * 86_400_000;
+    const ahead: Lease = {
+      ...{ mac: OTHER_MAC, address: '10.77.0.105', state: 'bound' },
+      ...{ sinceMs: 1_700_000_000_000 + year, expiresAtMs: 1_700_000_000_000 + year + 3_600_000 },
+    };
+    const { port, server, time } = await started({ initialLeases: [ahead] });
+    port.receive(renew('10.77.0.105'));
+    time.monotonicMs += 3_600_000;
+    port.receive(renew('10.77.0.105'));
+    expect(port.sent.map(({ packet }) => packet.yiaddr)).toEqual(['0.0.0.0', '10.77.0.105']);
+    expect(server.leaseOf(OTHER_MAC)).toBeUndefined();
+  });
+
   it('survives a decider, a listener and a lease keeper that throw, and serves the next packet', async () => {
     let broken = true;
     const explode = (): void => {

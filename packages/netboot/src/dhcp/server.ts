@@ -68,11 +68,13 @@ export interface DhcpServer {
 /** @throws LpmosError `invalid_argument` with every problem of the link. */
 export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   const emit = guarded(options.onEvent);
-  let state = linkState(checkedLink(options), options.initialLeases ?? [], emit);
+  const checked = checkedLink(options);
   const { decider, clock, onLease, group, leads } = options;
   // Lease times are epoch times that survive a restart, on a clock that no time server can step.
   const epochMs = clock.nowMs() - clock.monotonicMs();
   const nowMs = (): number => epochMs + clock.monotonicMs();
+  const stored = (options.initialLeases ?? []).map((lease) => begunByNow(lease, nowMs()));
+  let state = linkState(checked, stored, emit);
   const handler = packetHandler({
     ...{ state: () => state, decider, nowMs, emit },
     ...(group === undefined ? {} : { group }),
@@ -82,9 +84,9 @@ export function createDhcpServer(options: DhcpServerOptions): DhcpServer {
   return {
     ...portLife({ options, emit, handler }),
     reconfigure: (link) => {
-      const checked = checkedLink({ ...options, link });
-      refuseFixed(state.plan.link, checked);
-      state = linkState(checked, state.table.all(), emit);
+      const next = checkedLink({ ...options, link });
+      refuseFixed(state.plan.link, next);
+      state = linkState(next, state.table.all(), emit);
     },
     leases: () => state.table.all(),
     leaseOf: (mac) => state.table.ofMac(mac),
@@ -218,6 +220,15 @@ function deafTo(thrown: unknown): BootEvent {
     outcome: 'failed',
     reason,
   };
+}
+
+/**
+ * A record of the future was written while the clock was ahead (a drained battery, a clock in local time) and before a time server set it
+ * right: it counts from now, or its address would be nobody else's until that future.
+ */
+function begunByNow(lease: Lease, nowMs: number): Lease {
+  const aheadMs = lease.sinceMs - nowMs;
+  return aheadMs <= 0 ? lease : { ...lease, sinceMs: nowMs, expiresAtMs: lease.expiresAtMs - aheadMs };
 }
 
 function storedLeaseRefused(lease: Lease): BootEvent {

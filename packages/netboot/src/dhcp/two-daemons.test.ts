@@ -273,7 +273,7 @@ describe('two daemons that share a pool', () => {
       fc.property(fc.array(step, { minLength: 10, maxLength: 60 }), (steps) => {
         expect(firstConflict(steps, { withPartner: true })).toBeUndefined();
       }),
-      { numRuns: 5000, seed: 20261126 },
+      { numRuns: 30000, seed: 20261126 },
     );
   });
 
