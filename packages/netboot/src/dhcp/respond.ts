@@ -23,7 +23,7 @@ import type { ReplyType } from './reply';
 import { buildReply } from './reply';
 import { routeReply } from './route-reply';
 import type { Sharing } from './shared-pool';
-import { endedLease, isOwnShare } from './shared-pool';
+import { declinedLease, endedLease, isOwnShare } from './shared-pool';
 
 export interface RespondInput {
   readonly request: AdmittedRequest;
@@ -176,13 +176,13 @@ function isOursToRefuse(input: RespondInput, address: string): boolean {
 }
 
 function onDecline(input: RespondInput): DhcpResponse {
-  const { request, leases, nowMs } = input;
+  const { request, plan, leases, nowMs } = input;
   const held = leases.ofMac(request.mac);
   if (isForAnother(request)) return ignored(`the client declines an offer of ${request.chosenServer}`);
   if (held === undefined || held.address !== request.requestedAddress) {
     return ignored('a client declines an address that it does not have');
   }
-  const lease: Lease = { ...held, state: 'declined', sinceMs: nowMs, expiresAtMs: nowMs + QUARANTINE_MS };
+  const lease = declinedLease(plan, held, { nowMs, untilMs: nowMs + QUARANTINE_MS });
   return ignored(`${held.address} is used by somebody else, says the client: quarantined`, {
     lease,
     refused: true,

@@ -7,7 +7,8 @@
  * - A client that is known to have an address of the other share keeps it while its lease lasts; only who leads makes the lease longer.
  * - An address goes from one client to another only while the daemon leads, and later than any copy of the old lease says; and after
  *   taking over not before every lease is over that the former leader may have renewed without a copy.
- * - Nothing is forgotten: an address that was given back is one whose lease is over (ended), and not one that nobody had.
+ * - Nothing is forgotten and nothing ends early: an address that was given back is its client's until the lease is over, and then one
+ *   whose lease is over, not one that nobody had.
  */
 import type { Lease } from './lease-table';
 import type { LinkPlan } from './link';
@@ -45,8 +46,22 @@ export function sharingOf(
   };
 }
 
-/** The record that stays of a lease that was given back, or of an offer that was not taken: such an offer is still no lease. */
+/**
+ * The record that stays of a lease that was given back, or of an offer that was not taken. The partner may not hear of a release in time and
+ * give the address to its old client again, so such a lease runs to its end.
+ */
 export function endedLease({ poolShare }: LinkPlan, lease: Lease, nowMs: number): Lease {
+  if (poolShare !== 'all' && lease.state !== 'offered') return lease;
   const state = poolShare === 'all' ? 'released' : lease.state;
   return { ...lease, state, sinceMs: nowMs, expiresAtMs: nowMs };
+}
+
+/** The record of an address that its client found in use: it rests as long as it must, and on a shared pool as long as its lease. */
+export function declinedLease(
+  { poolShare }: LinkPlan,
+  lease: Lease,
+  at: { readonly nowMs: number; readonly untilMs: number },
+): Lease {
+  const expiresAtMs = poolShare === 'all' ? at.untilMs : Math.max(at.untilMs, lease.expiresAtMs);
+  return { ...lease, state: 'declined', sinceMs: at.nowMs, expiresAtMs };
 }
