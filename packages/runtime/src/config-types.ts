@@ -80,6 +80,7 @@ export function jsonType<T>(rule: {
 export const fileContentType: ConfigType<{ readonly path: string; readonly text: string }> = {
   describe: 'the path of a readable, non-empty file',
   read(path) {
+    if (path === '') return { problem: 'is empty; give the path of a file' };
     try {
       const text = readFileSync(path, 'utf8');
       return text.trim() === '' ? { problem: `${path} is empty` } : { value: { path, text } };
@@ -94,10 +95,8 @@ export const ipv4Type: ConfigType<string> = textType({
   describe: 'an IPv4 address such as 10.77.0.1',
   pattern: /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/,
 });
-export const urlType: ConfigType<string> = {
-  describe: 'an http or https URL',
-  read: (text) =>
-    /^https?:\/\/[^\s/]+/.test(text) && URL.canParse(text)
-      ? { value: text }
-      : { problem: 'must be an http or https URL' },
-};
+/** A member of etcd: the port is part of it, a path is not. */
+export const endpointType: ConfigType<string> = textType({
+  describe: 'http://host:port or https://host:port',
+  pattern: /^https?:\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s/:]+):\d{1,5}$/,
+});

@@ -11,7 +11,7 @@ import {
   listType,
   portType,
   textType,
-  urlType,
+  endpointType,
 } from './config-types';
 
 const TABLE = defineConfig({
@@ -25,7 +25,7 @@ const TABLE = defineConfig({
   },
   urls: {
     env: 'LPMOS_URLS',
-    type: listType(urlType),
+    type: listType(endpointType),
     optional: true,
     formerly: { name: 'LPMOS_URL', change: 'a list' },
     description: 'URLs',
@@ -71,7 +71,7 @@ describe('readConfig', () => {
       'LPMOS_NAME is required: Name (a name)',
       'LPMOS_API_PORT=70000: must be a whole number from 0 to 65535',
       'LPMOS_LOG_LEVEL=loud: must be one of info, debug',
-      'LPMOS_URLS=ftp://x: must be an http or https URL',
+      'LPMOS_URLS=ftp://x: must be http://host:port or https://host:port',
     ]);
   });
 
@@ -112,7 +112,7 @@ describe('the kinds of settings', () => {
     [integerType({ min: 1, max: 5 }), ['1', '5'], ['0', '6', '1.5', '1e0', '', ' 1', '0x1']],
     [portType, ['0', '65535'], ['-1', '65536']],
     [ipv4Type, ['10.77.0.1', '255.255.255.255'], ['10.77.0', '10.77.0.256', '10.77.0.1.', '::1', '']],
-    [urlType, ['http://a:1', 'https://b/c'], ['a:1', 'http://', 'file:///x']],
+    [endpointType, ['http://a:1', 'https://[::1]:2379'], ['a:1', 'http://a', 'http://a:1/c', 'file:///x']],
     [listType(portType), ['1', '1, 2'], ['', '1,', '1,x']],
     [choiceType(['a', 'b']), ['a'], ['A', '']],
     [json, ['[1]'], ['{}', '[']],
