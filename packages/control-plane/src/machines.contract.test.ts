@@ -118,6 +118,7 @@ it('answers 404 with what to check for a machine that nobody knows', async () =>
   for (const word of ['network boot', 'firmware', 'lpmos doctor', '02:00:00:00:00:99']) {
     expect(body.detail).toContain(word);
   }
+  expect(body.detail).toMatch(/^No region has seen a boot request/);
 });
 
 it('shows nothing of regions that the token may not see', async () => {
