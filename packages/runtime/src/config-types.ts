@@ -71,7 +71,9 @@ export function jsonType<T>(rule: {
         return { problem: `must be JSON: ${rule.describe}` };
       }
       const result = rule.parse(parsed);
-      return 'value' in result ? result : { problem: result.problems.join('; ') };
+      if ('value' in result) return result;
+      const [problem = `must be ${rule.describe}`, ...more] = result.problems;
+      return { problem, more };
     },
   };
 }

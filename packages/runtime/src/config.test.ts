@@ -93,6 +93,24 @@ describe('readConfig', () => {
     expect(problemsOf({ LPMOS_NAME: 'a' }, null)).toEqual([]);
   });
 
+  it('gives each problem of a structured setting a line of its own, without pages of JSON', () => {
+    const links = defineConfig({
+      links: {
+        env: 'LPMOS_LINKS',
+        type: jsonType({
+          describe: 'links',
+          parse: () => ({ problems: ['links[0].a is wrong', 'links[1] too'] }),
+        }),
+        description: 'Links',
+      },
+    });
+    const text = JSON.stringify(['x'.repeat(500)]);
+    const read = () => readConfig(links, { env: { LPMOS_LINKS: text } });
+    expect(read).toThrow(
+      `LPMOS_LINKS=${text.slice(0, 100)}…: links[0].a is wrong\n  - LPMOS_LINKS: links[1] too`,
+    );
+  });
+
   it('never prints a secret, neither when it is right nor when it is wrong', () => {
     expect(problemsOf({ LPMOS_NAME: 'a', LPMOS_KEY: 'hunter2' })).toEqual([
       'LPMOS_KEY=[secret]: must be a key of 8 letters',
@@ -122,7 +140,7 @@ describe('the kinds of settings', () => {
   });
 
   it('tells all problems of a structured setting', () => {
-    expect(json.read('{}')).toEqual({ problem: 'must be a list; and short' });
+    expect(json.read('{}')).toEqual({ problem: 'must be a list', more: ['and short'] });
   });
 });
 

@@ -5,6 +5,7 @@
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { chmodSync, linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError } from '@lpmos/runtime';
 
 const SECRET_BYTES = 32;
 
@@ -15,13 +16,24 @@ export interface RegionSecrets {
   mac(purpose: TokenPurpose, ...parts: readonly string[]): Buffer;
 }
 
-/** @throws when the file has the wrong size or is readable by others than its owner cannot be mended. */
+/** @throws ConfigError when the directory cannot be used, and when the file has the wrong size or is readable by others than its owner cannot be mended. */
 export function openRegionSecrets(stateDir: string): RegionSecrets {
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  const path = join(stateDir, 'region-secret');
-  createOnce(path);
-  chmodSync(path, 0o600);
-  return regionSecrets(readFileSync(path));
+  return regionSecrets(secretIn(stateDir));
+}
+
+function secretIn(stateDir: string): Uint8Array {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const path = join(stateDir, 'region-secret');
+    createOnce(path);
+    chmodSync(path, 0o600);
+    return readFileSync(path);
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new ConfigError([
+      `LPMOS_STATE_DIR=${stateDir}: must be a directory that this user may write: ${reason}`,
+    ]);
+  }
 }
 
 export function regionSecrets(secret: Uint8Array): RegionSecrets {
