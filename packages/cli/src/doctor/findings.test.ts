@@ -183,6 +183,11 @@ describe('HTTP and clocks', () => {
       'warning',
       'no image; tftp stopped; no connection to etcd',
     ],
+    [
+      '{"status":"degraded","problems":[],"etcd_connected":true,"tasks_read":false,"leadership":"cut off"}',
+      'warning',
+      'not read yet, so machines are told to wait; leadership cut off: it neither leads nor stands by',
+    ],
     ['<html>', 'bad', 'no health report'],
   ])('health %s', (body, verdict, text) => {
     const [finding, ...others] = healthFindings(seen({ body }));

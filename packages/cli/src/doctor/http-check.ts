@@ -119,7 +119,13 @@ function stateFinding(url: string, body: Readonly<Record<string, unknown>>): Fin
     .filter(([, state]) => state !== 'running' && state !== 'off')
     .map(([name, state]) => `${name} ${String(state)}`);
   const etcd = body['etcd_connected'] === false ? ['no connection to etcd'] : [];
-  const what = [...problems, ...services, ...etcd].join('; ') || String(body['status']);
+  const tasks =
+    body['tasks_read'] === false ? ['its tasks are not read yet, so machines are told to wait'] : [];
+  const rank = body['leadership'];
+  const ranked = rank === undefined || rank === 'leading' || rank === 'standby';
+  // The daemon notices within seconds that it cannot hold its session, and later that etcd is silent.
+  const cutOff = ranked ? [] : [`leadership ${String(rank)}: it neither leads nor stands by, see etcd`];
+  const what = [...problems, ...services, ...etcd, ...tasks, ...cutOff].join('; ') || String(body['status']);
   return warning('health', `the region says: ${what}`, 'see the log of its daemon');
 }
 
