@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { buildPrograms } from './build';
 import { buildMachineArtefacts } from './quickstart/artefacts';
 import { INTERRUPTED } from './quickstart/command-line';
-import { parseQuickstartArgs, QUICKSTART_HELP } from './quickstart/arguments';
+import { needsTerminal, parseQuickstartArgs, QUICKSTART_HELP } from './quickstart/arguments';
 import type { QuickstartArgs } from './quickstart/arguments';
 import { runSimulated } from './quickstart/simulated';
 import { checkNamespace, forwardToNamespace, namespaceCommand } from './lab/namespace';
@@ -26,6 +26,11 @@ async function quickstart(): Promise<number> {
   if (args.help) {
     process.stdout.write(`${QUICKSTART_HELP}\n`);
     return 0;
+  }
+  const unasked = needsTerminal(args, process.stdin.isTTY && process.stderr.isTTY);
+  if (unasked !== undefined) {
+    process.stderr.write(`quickstart: ${unasked}\n`);
+    return 2;
   }
   mkdirSync(join(ROOT, '.lab'), { recursive: true });
   const dir = mkdtempSync(join(ROOT, '.lab', 'run-'));

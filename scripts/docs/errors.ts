@@ -1,5 +1,6 @@
 /** docs/errors.md: the closed set of errors and what each becomes, from core's table. */
-import { ERROR_CODES, ERROR_TABLE } from '@lpmos/core';
+import { problemBody } from '@lpmos/api';
+import { ERROR_CODES, ERROR_TABLE, LpmosError } from '@lpmos/core';
 import { exitCodeTable } from '@lpmos/cli';
 import { code, fence, markdownTable, page } from './page';
 import type { Page } from './page';
@@ -27,18 +28,19 @@ const RETRY_WORDS = {
   later: 'yes, later',
 } as const;
 
-const EXAMPLE = {
-  type: 'about:blank',
-  title: 'Bad Request',
-  status: 400,
-  code: 'invalid_argument',
-  detail: 'The request has 2 problems',
-  errors: [
-    { path: 'target_mac', problem: 'must be a unicast MAC address such as 00:1a:2b:3c:4d:5e' },
-    { path: 'os_typ', problem: 'is not a field of this request' },
-  ],
-  request_id: '0f8c2c5e',
-};
+/** Made by the function that answers requests, so that the page cannot show another body. */
+const EXAMPLE = problemBody(
+  new LpmosError({
+    code: 'invalid_argument',
+    message:
+      'The request is invalid: target_mac must be a unicast MAC address such as 00:1a:2b:3c:4d:5e (and 1 more)',
+    fields: [
+      { path: 'target_mac', problem: 'must be a unicast MAC address such as 00:1a:2b:3c:4d:5e' },
+      { path: 'os_typ', problem: 'is not a field of this request: remove it or correct its spelling' },
+    ],
+  }),
+  '0f8c2c5e',
+);
 
 export function errorsPage(): Page {
   return page(

@@ -67,3 +67,15 @@ export function parseQuickstartArgs(words: readonly string[]): QuickstartArgs | 
   }
   return args;
 }
+
+/** Larger fleets are approved without a question: nobody answers it a hundred times. */
+export const MOST_ASKED = 3;
+
+/** Said before minutes of work end in a question that nobody can answer. */
+export function needsTerminal(
+  { yes, simulate, machines }: QuickstartArgs,
+  canAsk: boolean,
+): string | undefined {
+  if (yes || canAsk || (simulate && machines > MOST_ASKED)) return undefined;
+  return 'there is no terminal to ask for the approval on; run it in one, or approve everything with --yes';
+}

@@ -14,6 +14,7 @@ import type { SimulatedSite } from '../stack/simulated-site';
 import { startStack } from '../stack/stack';
 import type { Stack } from '../stack/stack';
 import { signToken } from '../stack/token';
+import { MOST_ASKED } from './arguments';
 import type { QuickstartArgs } from './arguments';
 import { createCommandLine, INTERRUPTED } from './command-line';
 import { createSteps } from './steps';
@@ -94,7 +95,7 @@ async function lives(options: LivesOptions): Promise<number> {
   for (const id of ids) {
     if (signal.aborted) break;
     const words = ['task', 'approve', id, ...(args.yes ? ['--yes'] : [])];
-    const code = args.machines > 3 ? await approveQuietly(stack, id) : await cli.show(...words);
+    const code = args.machines > MOST_ASKED ? await approveQuietly(stack, id) : await cli.show(...words);
     if (code === INTERRUPTED) return INTERRUPTED;
     if (code !== 0) throw new Error(`lpmos ${words.join(' ')} ended with ${code}`);
   }

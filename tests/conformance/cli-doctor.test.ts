@@ -1,4 +1,6 @@
 /** `lpmos doctor` on real networks: our own servers, a foreign DHCP server, and planted faults, each of which it must name. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { describeWhen } from '../integration/harness/it-when';
 import { FOREIGN, openDoctorLab, OPERATOR, REGION } from './harness/cli-doctor-lab';
 import type { DoctorLab } from './harness/cli-doctor-lab';
@@ -41,6 +43,24 @@ whenPossible('lpmos doctor', () => {
     expect(found.text('tftp options')).toContain('blksize=1468, windowsize=4');
     expect(found.stderr).toContain(`asking the region ${REGION}`);
     expect(found.seconds).toBeLessThan(20);
+  });
+
+  it('says what it did not look at where another program has the port of DHCP clients, and looks at the rest', async () => {
+    await lab.startRegion({});
+    const hold = `require('dgram').createSocket('udp4').bind(68, '0.0.0.0', () => console.log('held'))`;
+    const holder = spawn('ip', ['netns', 'exec', lab.spaces.operator, process.execPath, '-e', hold]);
+    try {
+      await once(holder.stdout, 'data');
+      const found = await lab.doctor('--region-address', REGION);
+      expect(found.exitCode).toBe(WARNING);
+      expect(found.verdicts).toMatchObject({
+        ...{ 'dhcp answer': 'warning', 'ipv6 router': 'info' },
+        ...{ 'http script': 'ok', health: 'ok', 'agent port': 'ok' },
+      });
+      expect(found.text('dhcp answer')).toContain('not looked at: UDP port 68');
+    } finally {
+      holder.kill();
+    }
   });
 
   it('says that nobody answers on a network without a server', async () => {

@@ -74,6 +74,16 @@ it('replays and examines from the bundle as well', async () => {
   });
 });
 
+it.each([
+  ['task create', 'see lpmos task create --help'],
+  ['task bogus', 'see lpmos task --help'],
+  ['bogus', 'see lpmos --help'],
+  ['doctor --bogus', 'see lpmos doctor --help'],
+])('says where the words of "lpmos %s" are explained', async (words, hint) => {
+  const { exitCode, stderr } = await run(...words.split(' '));
+  expect([exitCode, stderr]).toEqual([2, expect.stringContaining(hint)]);
+});
+
 it('--version prints the version', async () => {
   expect((await run('--version')).stdout).toMatch(/^lpmos \d+\.\d+\.\d+\n$/);
 });

@@ -49,6 +49,7 @@ it.each([
   ['--role', 'token create --subject a --role root --key K'],
   ['--subject', 'token create --role viewer --key K'],
   ['--expires', 'token create --subject a --role viewer --expires never --key K'],
+  ['--region', 'token create --subject a --role viewer --key K --region DC_1'],
   ['--key', 'token create --subject a --role viewer --key /nonexistent'],
   ['--key', 'token create --subject a --role viewer --key OTHER'],
 ])('refuses a wrong %s and names it', async (option, words) => {

@@ -223,6 +223,19 @@ describe('a daemon that cannot start', () => {
     }
   });
 
+  it('refuses keys that do not fit, beside what is wrong with its links', () => {
+    const { keys } = site.stack;
+    const { code, text } = start({
+      LPMOS_AGENT_TLS_NAME: 'region.elsewhere.example.com',
+      LPMOS_GRANT_PUBLIC_KEY_FILE: keys.grantKeyFile,
+      LPMOS_DHCP_LINKS: JSON.stringify([{ subnet: '127.0.0.0/8', interface: 'nix0' }]),
+    });
+    expect(code).toBe(78);
+    for (const part of ['is no name in the certificate', 'holds a private key', 'nix0']) {
+      expect(text).toContain(part);
+    }
+  });
+
   it('refuses the name that the links had, with what has changed', () => {
     const { code, text } = start({ LPMOS_DHCP_LINK: '{"subnet":"10.77.0.0/24"}' });
     expect(code).toBe(78);

@@ -191,3 +191,22 @@ describe('createEventParser', () => {
     }).toThrow('without end');
   });
 });
+
+it.each([
+  ['ECONNREFUSED', 'does it run there?'],
+  ['ENOTFOUND', 'no address is known by that name'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'try http:'],
+  ['UND_ERR_SOCKET', 'try https:'],
+  ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'NODE_EXTRA_CA_CERTS'],
+  ['ERR_TLS_CERT_ALTNAME_INVALID', 'another name'],
+  ['CERT_HAS_EXPIRED', 'renew'],
+])('says what to do about %s', async (code, advice) => {
+  const client = createApiClient({
+    baseUrl: 'https://lpmos.example.com',
+    fetch: () => Promise.reject(new TypeError('fetch failed', { cause: { code } })),
+  });
+  await expect(client.listRegions()).rejects.toMatchObject({
+    code: 'unavailable',
+    message: expect.stringMatching(new RegExp(`\\(${code}\\); .*${advice.replace('?', '\\?')}`)) as string,
+  });
+});

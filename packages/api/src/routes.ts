@@ -122,9 +122,9 @@ export const ROUTES = {
   listRegions: {
     method: 'GET',
     path: '/api/v1/regions',
-    summary: 'List the registered regions.',
+    summary: 'List the registered regions, without their links and boot scripts.',
     access: READERS,
-    success: { status: 200, description: 'All of them.', schema: regionListSchema },
+    success: { status: 200, description: 'All of them, in the short form.', schema: regionListSchema },
     errors: [...READ_ERRORS, 'corrupt'],
   },
   registerRegion: {
@@ -139,7 +139,8 @@ export const ROUTES = {
   getRegion: {
     method: 'GET',
     path: '/api/v1/regions/{region_id}',
-    summary: 'One region: whether it is online and what it offers.',
+    summary:
+      'One region: whether it is online, what it offers, its links and what its boot scripts are made of.',
     access: READERS,
     params: regionParams,
     success: { status: 200, description: 'The region.', schema: regionSchema },

@@ -139,8 +139,31 @@ function connectionError(
     return new LpmosError({ code: 'deadline_exceeded', message, cause: thrown });
   }
   const reason = causeOf(thrown);
-  const message = `Cannot reach the control plane at ${facts.base} (${reason}); does it run there?`;
+  const message = `Cannot reach the control plane at ${facts.base} (${reason}); ${adviceFor(reason)}`;
   return new LpmosError({ code: 'unavailable', message, cause: thrown });
+}
+
+/** The codes of OpenSSL and of fetch for the two slips that look like a dead server. */
+const ADVICE: readonly (readonly [RegExp, string])[] = [
+  [
+    /^ENOTFOUND$|^EAI_AGAIN$/,
+    'no address is known by that name: correct it, or see the name servers of this host',
+  ],
+  [/WRONG_VERSION_NUMBER|PACKET_LENGTH_TOO_LONG/, 'that port does not speak TLS: try http:'],
+  [
+    /^UND_ERR_SOCKET$|^HPE_/,
+    'the connection was closed without an answer: it restarts, or that port speaks TLS (try https:)',
+  ],
+  [
+    /SELF_SIGNED|UNABLE_TO_(?:VERIFY|GET_ISSUER)/,
+    'its certificate is of a CA that this host does not know: name the file of that CA in NODE_EXTRA_CA_CERTS',
+  ],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, 'its certificate has another name: use a name that is in it'],
+  [/^CERT_(?:HAS_EXPIRED|NOT_YET_VALID)$/, 'renew its certificate, or set the clocks right'],
+];
+
+function adviceFor(reason: string): string {
+  return ADVICE.find(([pattern]) => pattern.test(reason))?.[1] ?? 'does it run there?';
 }
 
 /** fetch says only "fetch failed"; the reason is in its cause, or in that of an AggregateError when a name has two addresses. */

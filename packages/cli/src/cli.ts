@@ -80,7 +80,7 @@ function report(host: CliHost, thrown: unknown): number {
 const NEXT_STEP: Partial<Record<LpmosError['code'], string>> = {
   unauthenticated:
     'give a good token by --token-file or LPMOS_TOKEN_FILE; `lpmos token create` signs one with the private key',
-  forbidden: 'ask for a token with a role that may do this',
+  forbidden: 'ask for a token whose roles and regions allow it',
   stale: 'look again with `lpmos task show`, then decide again',
   conflict: 'look again with `lpmos task show`, then decide again',
   outcome_unknown: 'look with `lpmos task show` whether it was done before you repeat it',

@@ -49,7 +49,7 @@ export const NETWORK_COMMANDS: readonly CommandSpec[] = [
     verb: 'doctor',
     summary: 'look at a network from the side of its machines: what is wrong, and what to do',
     more:
-      'Run it on a host in the network of the machines, as root (UDP port 68). It asks for addresses and takes none, reads the start of a loader, ' +
+      'Run it on a host in the network of the machines, as root (UDP port 68; without it the rest is looked at, with --region-address). It asks for addresses and takes none, reads the start of a loader, ' +
       'and ends within 20 seconds. Needs no control plane and no token.',
     args: [],
     options: [

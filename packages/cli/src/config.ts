@@ -15,6 +15,10 @@ export const CLI_VARIABLES = [
   { env: 'LPMOS_URL', description: 'where the control plane is, as --url' },
   { env: 'LPMOS_TOKEN', description: 'the bearer token, as --token' },
   { env: 'LPMOS_TOKEN_FILE', description: 'a file that holds the token, as --token-file' },
+  {
+    env: 'NODE_EXTRA_CA_CERTS',
+    description: 'a file with the CA of the control plane, where this host does not know it',
+  },
   { env: 'NO_COLOR', description: 'any value: no colour, even on a terminal' },
 ] as const;
 

@@ -7,7 +7,7 @@ import type { ApiClient, ResponseBody } from '@lpmos/api';
 export type ControlPlane = ApiClient;
 export type TaskDocument = ResponseBody<'getTask'>;
 export type TaskSummary = ResponseBody<'listTasks'>['tasks'][number];
-export type RegionDocument = ResponseBody<'getRegion'>;
+export type ListedRegion = ResponseBody<'listRegions'>['regions'][number];
 export type MachineBootsDocument = ResponseBody<'getMachineBoots'>;
 export type BootEntry = MachineBootsDocument['regions'][number]['boots'][number];
 export type Hardware = NonNullable<TaskDocument['hardware']>;

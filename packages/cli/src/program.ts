@@ -40,10 +40,10 @@ export function buildProgram({ terminal, onCommand }: ProgramOptions): Command {
     .option('--timeout <duration>', 'longest wait for one answer', DEFAULT_TIMEOUT)
     .addHelpText('after', `\n${afterHelp()}`)
     .showSuggestionAfterError(true);
-  quiet(program, terminal);
+  quiet(program, 'lpmos', terminal);
   for (const [noun, description] of Object.entries(NOUNS)) {
     const group = program.command(noun).description(description);
-    quiet(group, terminal);
+    quiet(group, `lpmos ${noun}`, terminal);
     for (const spec of COMMANDS.filter((each) => each.noun === noun)) {
       addCommand({ group, spec, terminal, onCommand });
     }
@@ -66,7 +66,7 @@ function addCommand({ group, spec, terminal, onCommand }: AddCommand): void {
     .description(spec.more === undefined ? spec.summary : `${spec.summary}\n${spec.more}`)
     .addHelpText('after', `\nExamples:\n${spec.examples.map((example) => `  ${example}`).join('\n')}`)
     .allowExcessArguments(false);
-  quiet(command, terminal);
+  quiet(command, ['lpmos', spec.noun, spec.verb].filter((word) => word !== '').join(' '), terminal);
   for (const argument of spec.args) command.argument(`<${argument.name}>`, argument.description);
   for (const option of spec.options) command.addOption(commanderOption(option));
   command.action(async () => {
@@ -87,8 +87,9 @@ function commanderOption(spec: OptionSpec): Option {
   return option.makeOptionMandatory(spec.required === true);
 }
 
-/** Throws instead of exiting, and writes where it is told. */
-function quiet(command: Command, terminal: ProgramOptions['terminal']): void {
+/** Throws instead of exiting, and writes where it is told. @param words the command as it is typed */
+function quiet(command: Command, words: string, terminal: ProgramOptions['terminal']): void {
+  command.showHelpAfterError(`see ${words} --help`);
   command.exitOverride().configureOutput({
     writeOut: (text) => terminal.stdout.write(text),
     writeErr: (text) => terminal.stderr.write(text),
@@ -100,7 +101,7 @@ function quiet(command: Command, terminal: ProgramOptions['terminal']): void {
 }
 
 function afterHelp(): string {
-  const variables = CLI_VARIABLES.map(({ env, description }) => `  ${env.padEnd(18)}${description}`);
+  const variables = CLI_VARIABLES.map(({ env, description }) => `  ${env.padEnd(21)}${description}`);
   const codes = exitCodeTable().map(({ exit, meaning }) => `  ${String(exit).padEnd(5)}${meaning}`);
   const firsts = COMMANDS.map(({ examples }) => `  ${examples[0] ?? ''}`);
   return ['Variables:', ...variables, '', 'Exit codes:', ...codes, '', 'Examples:', ...firsts].join('\n');

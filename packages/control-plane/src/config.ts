@@ -1,8 +1,10 @@
 /** The settings of the control plane. Keys are read and checked here, so that a wrong one is a refused start and not a first request. */
+import { isIP } from 'node:net';
 import { DEFAULT_GRANT_SECONDS } from '@lpmos/core';
 import {
   choiceType,
   defineConfig,
+  endpointType,
   fileContentType,
   integerType,
   listType,
@@ -32,16 +34,16 @@ function fileOf<T extends object>(
   };
 }
 
-const endpointType = textType({
-  describe: 'http://host:port or https://host:port',
-  pattern: /^https?:\/\/[^\s/:]+:\d{1,5}$/,
-});
+const addressType: ConfigType<string> = {
+  describe: 'an IP address',
+  read: (text) => (isIP(text) === 0 ? { problem: 'must be an IP address such as 0.0.0.0' } : { value: text }),
+};
 const nameType = textType({ describe: '1 to 128 printable characters', pattern: /^[\x21-\x7e]{1,128}$/ });
 
 export const CONTROL_PLANE_CONFIG = defineConfig({
   listenAddress: {
     env: 'LPMOS_LISTEN_ADDRESS',
-    type: textType({ describe: 'an IP address', pattern: /^[0-9a-fA-F.:]{2,45}$/ }),
+    type: addressType,
     description: 'Address that the API listens on',
     default: '127.0.0.1',
   },

@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import type { RequestListener, Server } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { ConfigError } from '@lpmos/runtime';
 import type { Component, Logger } from '@lpmos/runtime';
 
 export interface HttpServerOptions {
@@ -62,12 +63,24 @@ function makeServer({ listener, tls }: HttpServerOptions): Server {
 
 function listen(server: Server, { host, port }: HttpServerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.once('error', reject);
+    const refused = (error: NodeJS.ErrnoException): void => reject(refusal(error, host, port));
+    server.once('error', refused);
     server.listen(port, host, () => {
-      server.off('error', reject);
+      server.off('error', refused);
       resolve();
     });
   });
+}
+
+/** What an operator can do about it, with the setting; whatever else it is stays as the system said it. */
+function refusal(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const texts: Readonly<Record<string, string>> = {
+    EADDRINUSE: `LPMOS_API_PORT=${port}: another program has TCP ${host} port ${port}; stop it (ss -ltnp "sport = :${port}" names it) or choose another port`,
+    EADDRNOTAVAIL: `LPMOS_LISTEN_ADDRESS=${host}: is no address of this host; choose one that it has, or 0.0.0.0 for all`,
+    EACCES: `LPMOS_API_PORT=${port}: ports below 1024 need CAP_NET_BIND_SERVICE; give it to the service or choose a port from 1024 on`,
+  };
+  const text = texts[error.code ?? ''];
+  return text === undefined ? error : new ConfigError([text]);
 }
 
 function closeOnAbort(server: Server, signal: AbortSignal, onStopping: () => void): Promise<void> {

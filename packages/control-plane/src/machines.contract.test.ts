@@ -118,6 +118,15 @@ it('answers 404 with what to check for a machine that nobody knows', async () =>
   for (const word of ['network boot', 'firmware', 'lpmos doctor', '02:00:00:00:00:99']) {
     expect(body.detail).toContain(word);
   }
+  expect(body.detail).toMatch(/^No region has seen a boot request/);
+});
+
+it('says of a parameter that is given twice what was done, and not what it became', async () => {
+  const { status, body } = await boots('02:00:00:00:00:99', '?region_id=dc1&region_id=dc2');
+  expect([status, body.errors]).toEqual([
+    400,
+    [{ path: 'region_id', problem: 'is given more than once; keep one' }],
+  ]);
 });
 
 it('shows nothing of regions that the token may not see', async () => {

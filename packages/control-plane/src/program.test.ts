@@ -1,5 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as requestTls } from 'node:https';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +9,7 @@ import { execFileSync } from 'node:child_process';
 import { createMemoryKv } from '@lpmos/store';
 import { createLogger, runGroup, runProgram, silentLogger, systemClock } from '@lpmos/runtime';
 import { createControlPlane } from './control-plane';
+import { createHttpServer } from './http-server';
 import { createGrantSigner } from './grants/sign-grant';
 import { controlPlaneProgram } from './program';
 import {
@@ -69,6 +72,41 @@ describe('lpmos-control-plane', () => {
       78,
       expect.stringContaining('LPMOS_TLS_CERT_FILE needs LPMOS_TLS_KEY_FILE'),
     ]);
+  });
+
+  it('refuses files of TLS that hold something else, by setting and path', async () => {
+    const certificate = join(folder, 'jwt.pub');
+    const { code, text } = await run({
+      ...good(),
+      ...{ LPMOS_TLS_CERT_FILE: certificate, LPMOS_TLS_KEY_FILE: certificate },
+      LPMOS_ETCD_CA_FILE: join(folder, 'grant.key'),
+    });
+    expect(code).toBe(78);
+    expect(text).toContain(`LPMOS_TLS_CERT_FILE=${certificate}: holds no PEM certificate`);
+    expect(text).toContain(`LPMOS_TLS_KEY_FILE=${certificate}: holds no PEM private key`);
+    expect(text).toContain('LPMOS_ETCD_CA_FILE=');
+  });
+
+  it.each(['abc', '999.1.1.1', ''])('does not look up a name to listen on: "%s"', async (address) => {
+    const { code, text } = await run({ ...good(), LPMOS_LISTEN_ADDRESS: address });
+    expect([code, text]).toEqual([78, expect.stringContaining('must be an IP address such as 0.0.0.0')]);
+  });
+
+  it('says by setting that its port is taken, or that its address is not here', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const { port } = taken.address() as AddressInfo;
+    const start = (host: string) =>
+      createHttpServer({
+        ...{ listener: () => undefined, host, port, onStopping: () => undefined },
+        logger: silentLogger,
+      }).start(AbortSignal.abort());
+    try {
+      await expect(start('127.0.0.1')).rejects.toThrow(`LPMOS_API_PORT=${port}: another program has TCP`);
+      await expect(start('192.0.2.77')).rejects.toThrow('LPMOS_LISTEN_ADDRESS=192.0.2.77: is no address');
+    } finally {
+      taken.close();
+    }
   });
 
   it('prints its settings without reading a key into the output', async () => {

@@ -1,6 +1,6 @@
 /** The program around the composition root: from checked settings to components. */
-import { ConfigError } from '@lpmos/runtime';
-import type { Component, Program, ProgramContext } from '@lpmos/runtime';
+import { ConfigError, etcdTlsProblems, keyPairProblems } from '@lpmos/runtime';
+import type { Component, KeyFile, Program, ProgramContext } from '@lpmos/runtime';
 import { createEtcdKv } from '@lpmos/store';
 import type { EtcdConfig } from '@lpmos/store';
 import { CONTROL_PLANE_CONFIG } from './config';
@@ -25,7 +25,7 @@ export const controlPlaneProgram: Program<typeof CONTROL_PLANE_CONFIG> = {
 const WATCH_PROBE_MS = 3_000;
 
 function componentsOf(config: ControlPlaneConfig, { logger, version }: ProgramContext): readonly Component[] {
-  requirePairs(config);
+  checkKeyFiles(config);
   return createControlPlane({
     kv: createEtcdKv({ endpoints: config.etcdEndpoints, watchProbeMs: WATCH_PROBE_MS, ...etcdTls(config) }),
     logger,
@@ -38,20 +38,17 @@ function componentsOf(config: ControlPlaneConfig, { logger, version }: ProgramCo
   });
 }
 
-/** A certificate without its key, or the other way round, is a slip that must not silently mean "no TLS". */
-function requirePairs(config: ControlPlaneConfig): void {
+/** Before anything listens: TLS itself would name neither setting nor file. */
+function checkKeyFiles(config: ControlPlaneConfig): void {
+  const named = (name: 'tlsCert' | 'tlsKey' | 'etcdCa' | 'etcdCert' | 'etcdKey'): KeyFile => ({
+    env: CONTROL_PLANE_CONFIG[name].env,
+    file: config[name],
+  });
   const problems = [
-    pairProblem('LPMOS_TLS_CERT_FILE', config.tlsCert, 'LPMOS_TLS_KEY_FILE', config.tlsKey),
-    pairProblem('LPMOS_ETCD_CERT_FILE', config.etcdCert, 'LPMOS_ETCD_KEY_FILE', config.etcdKey),
-  ].filter((problem) => problem !== undefined);
+    ...keyPairProblems(named('tlsCert'), named('tlsKey')),
+    ...etcdTlsProblems({ ca: named('etcdCa'), cert: named('etcdCert'), key: named('etcdKey') }),
+  ];
   if (problems.length > 0) throw new ConfigError(problems);
-}
-
-function pairProblem(oneName: string, one: unknown, otherName: string, other: unknown): string | undefined {
-  if ((one === undefined) === (other === undefined)) return undefined;
-  return one === undefined
-    ? `${otherName} needs ${oneName} as well`
-    : `${oneName} needs ${otherName} as well`;
 }
 
 function tlsOf({

@@ -44,6 +44,14 @@ it('shows links and scripts as the daemon published them', async () => {
   expect(body).toMatchObject({ daemon_version: '0.1.0', links: [LINK], boot: BOOT });
 });
 
+it('leaves links and scripts out of the list, and nothing else', async () => {
+  await publish('dc2', { ...CAPABILITIES, links: [LINK], boot: BOOT });
+  const { links, boot, ...short } = (await call(replica, 'GET', '/api/v1/regions/dc2')).body;
+  expect([links, boot]).toEqual([[LINK], BOOT]);
+  const list = await call(replica, 'GET', '/api/v1/regions');
+  expect(list.body.regions).toContainEqual(short);
+});
+
 it.each([
   ['of a newer daemon', { ...CAPABILITIES, schema_version: 2 }],
   ['with a link that is none', { ...CAPABILITIES, links: [{ ...LINK, dns_servers: 'all' }] }],

@@ -14,7 +14,7 @@ import {
   pathType,
   portType,
   textType,
-  urlType,
+  endpointType,
 } from '@lpmos/runtime';
 import type { ConfigOf, ConfigType } from '@lpmos/runtime';
 import { KERNEL_ARGUMENTS } from './boot/agent-boot';
@@ -37,7 +37,7 @@ export const REGIONAL_DAEMON_CONFIG = defineConfig({
   },
   etcdEndpoints: {
     env: 'LPMOS_ETCD_ENDPOINTS',
-    type: listType(urlType),
+    type: listType(endpointType),
     default: 'http://127.0.0.1:2379',
     description: 'URLs of the etcd members',
   },

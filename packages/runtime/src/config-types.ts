@@ -71,7 +71,9 @@ export function jsonType<T>(rule: {
         return { problem: `must be JSON: ${rule.describe}` };
       }
       const result = rule.parse(parsed);
-      return 'value' in result ? result : { problem: result.problems.join('; ') };
+      if ('value' in result) return result;
+      const [problem = `must be ${rule.describe}`, ...more] = result.problems;
+      return { problem, more };
     },
   };
 }
@@ -80,6 +82,7 @@ export function jsonType<T>(rule: {
 export const fileContentType: ConfigType<{ readonly path: string; readonly text: string }> = {
   describe: 'the path of a readable, non-empty file',
   read(path) {
+    if (path === '') return { problem: 'is empty; give the path of a file' };
     try {
       const text = readFileSync(path, 'utf8');
       return text.trim() === '' ? { problem: `${path} is empty` } : { value: { path, text } };
@@ -94,10 +97,8 @@ export const ipv4Type: ConfigType<string> = textType({
   describe: 'an IPv4 address such as 10.77.0.1',
   pattern: /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/,
 });
-export const urlType: ConfigType<string> = {
-  describe: 'an http or https URL',
-  read: (text) =>
-    /^https?:\/\/[^\s/]+/.test(text) && URL.canParse(text)
-      ? { value: text }
-      : { problem: 'must be an http or https URL' },
-};
+/** A member of etcd: the port is part of it, a path is not. */
+export const endpointType: ConfigType<string> = textType({
+  describe: 'http://host:port or https://host:port',
+  pattern: /^https?:\/\/(?:\[[0-9a-fA-F:.]+\]|[^\s/:]+):\d{1,5}$/,
+});

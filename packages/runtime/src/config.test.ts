@@ -11,7 +11,7 @@ import {
   listType,
   portType,
   textType,
-  urlType,
+  endpointType,
 } from './config-types';
 
 const TABLE = defineConfig({
@@ -25,7 +25,7 @@ const TABLE = defineConfig({
   },
   urls: {
     env: 'LPMOS_URLS',
-    type: listType(urlType),
+    type: listType(endpointType),
     optional: true,
     formerly: { name: 'LPMOS_URL', change: 'a list' },
     description: 'URLs',
@@ -71,7 +71,7 @@ describe('readConfig', () => {
       'LPMOS_NAME is required: Name (a name)',
       'LPMOS_API_PORT=70000: must be a whole number from 0 to 65535',
       'LPMOS_LOG_LEVEL=loud: must be one of info, debug',
-      'LPMOS_URLS=ftp://x: must be an http or https URL',
+      'LPMOS_URLS=ftp://x: must be http://host:port or https://host:port',
     ]);
   });
 
@@ -93,6 +93,24 @@ describe('readConfig', () => {
     expect(problemsOf({ LPMOS_NAME: 'a' }, null)).toEqual([]);
   });
 
+  it('gives each problem of a structured setting a line of its own, without pages of JSON', () => {
+    const links = defineConfig({
+      links: {
+        env: 'LPMOS_LINKS',
+        type: jsonType({
+          describe: 'links',
+          parse: () => ({ problems: ['links[0].a is wrong', 'links[1] too'] }),
+        }),
+        description: 'Links',
+      },
+    });
+    const text = JSON.stringify(['x'.repeat(500)]);
+    const read = () => readConfig(links, { env: { LPMOS_LINKS: text } });
+    expect(read).toThrow(
+      `LPMOS_LINKS=${text.slice(0, 100)}…: links[0].a is wrong\n  - LPMOS_LINKS: links[1] too`,
+    );
+  });
+
   it('never prints a secret, neither when it is right nor when it is wrong', () => {
     expect(problemsOf({ LPMOS_NAME: 'a', LPMOS_KEY: 'hunter2' })).toEqual([
       'LPMOS_KEY=[secret]: must be a key of 8 letters',
@@ -112,7 +130,7 @@ describe('the kinds of settings', () => {
     [integerType({ min: 1, max: 5 }), ['1', '5'], ['0', '6', '1.5', '1e0', '', ' 1', '0x1']],
     [portType, ['0', '65535'], ['-1', '65536']],
     [ipv4Type, ['10.77.0.1', '255.255.255.255'], ['10.77.0', '10.77.0.256', '10.77.0.1.', '::1', '']],
-    [urlType, ['http://a:1', 'https://b/c'], ['a:1', 'http://', 'file:///x']],
+    [endpointType, ['http://a:1', 'https://[::1]:2379'], ['a:1', 'http://a', 'http://a:1/c', 'file:///x']],
     [listType(portType), ['1', '1, 2'], ['', '1,', '1,x']],
     [choiceType(['a', 'b']), ['a'], ['A', '']],
     [json, ['[1]'], ['{}', '[']],
@@ -122,7 +140,7 @@ describe('the kinds of settings', () => {
   });
 
   it('tells all problems of a structured setting', () => {
-    expect(json.read('{}')).toEqual({ problem: 'must be a list; and short' });
+    expect(json.read('{}')).toEqual({ problem: 'must be a list', more: ['and short'] });
   });
 });
 

@@ -6,10 +6,10 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 
-/** How the text of a setting becomes its value. `read` returns the value or the problem in words. */
+/** How the text of a setting becomes its value. `read` returns the value or the problem in words, and any further ones. */
 export interface ConfigType<T> {
   readonly describe: string;
-  read(text: string): { readonly value: T } | { readonly problem: string };
+  read(text: string): { readonly value: T } | { readonly problem: string; readonly more?: readonly string[] };
 }
 
 export interface ConfigField<T = unknown> {
@@ -69,8 +69,10 @@ export function readConfig<T extends ConfigTable>(table: T, sources: ConfigSourc
       continue;
     }
     const result = field.type.read(text);
-    if ('problem' in result) problems.push(`${field.env}=${shown(field, text)}: ${result.problem}`);
-    else values[key] = result.value;
+    if ('problem' in result) {
+      problems.push(`${field.env}=${shortened(shown(field, text))}: ${result.problem}`);
+      problems.push(...(result.more ?? []).map((problem) => `${field.env}: ${problem}`));
+    } else values[key] = result.value;
   }
   if (problems.length > 0) throw new ConfigError(problems);
   return values as ConfigOf<T>;
@@ -132,6 +134,13 @@ function textOf(field: ConfigField, sources: ConfigSources): string | undefined 
 
 function shown(field: ConfigField, text: string): string {
   return field.secret === true ? '[secret]' : text;
+}
+
+const SHOWN_LENGTH = 100;
+
+/** A structured setting may be pages long, and its problems name their places. */
+function shortened(text: string): string {
+  return text.length <= SHOWN_LENGTH ? text : `${text.slice(0, SHOWN_LENGTH)}…`;
 }
 
 /** @throws ConfigError when the file cannot be read or is no YAML. */

@@ -14,10 +14,18 @@ export {
   pathType,
   portType,
   textType,
-  urlType,
+  endpointType,
 } from './config-types';
 export { createHealth } from './health';
 export type { Health, HealthCheck, HealthReport } from './health';
+export {
+  certificateProblems,
+  etcdTlsProblems,
+  keyPairProblems,
+  publicKeyProblems,
+  readCertificates,
+} from './key-files';
+export type { KeyFile } from './key-files';
 export { createLogger, LOG_LEVELS, silentLogger } from './logger';
 export type { LogFields, Logger, LogLevel } from './logger';
 export { createMetrics } from './metrics';

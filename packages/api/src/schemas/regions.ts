@@ -50,7 +50,7 @@ export const linkSchema = z.object({
   boot: bootSchema,
 });
 
-export const regionSchema = z.object({
+const regionFields = {
   region_id: z.string(),
   display_name: z.string(),
   tag: z.string().describe('The first 32 bits of the id of each of its tasks.'),
@@ -61,11 +61,18 @@ export const regionSchema = z.object({
   images: z.array(imageSchema),
   services: z.array(z.string()),
   daemon_version: z.string().optional(),
+};
+
+/** What the daemon publishes of links and scripts is by far the largest part of a region, and is asked for one region at a time. */
+export const listedRegionSchema = z.object(regionFields);
+
+export const regionSchema = z.object({
+  ...regionFields,
   links: z.array(linkSchema).optional().describe('Where the region serves; absent until its daemon said so.'),
   boot: bootSchema.optional().describe('What its boot scripts are made of.'),
 });
 
-export const regionListSchema = z.object({ regions: z.array(regionSchema) });
+export const regionListSchema = z.object({ regions: z.array(listedRegionSchema) });
 
 export const livenessSchema = z.object({ status: z.literal('ok'), version: z.string() });
 

@@ -1,6 +1,6 @@
 /** `lpmos region list`. */
 import type { CommandRun } from '../command';
-import type { RegionDocument } from '../control-plane';
+import type { ListedRegion } from '../control-plane';
 import { describeDuration } from '../duration';
 import { EXIT_DONE } from '../exit-codes';
 import { table } from '../output/table';
@@ -19,7 +19,7 @@ export const run: CommandRun = async ({ context }) => {
   return EXIT_DONE;
 };
 
-function row(region: RegionDocument, nowMs: number): string[] {
+function row(region: ListedRegion, nowMs: number): string[] {
   const images = region.images.map((image) => `${image.os_type} ${image.os_version}`);
   const heartbeat = region.last_heartbeat
     ? `${describeDuration(nowMs - Date.parse(region.last_heartbeat))} ago`

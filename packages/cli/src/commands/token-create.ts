@@ -6,6 +6,7 @@ import { createPrivateKey } from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 import { ROLES } from '@lpmos/api';
 import type { Role } from '@lpmos/api';
+import { parseRegionId } from '@lpmos/core';
 import jwt from 'jsonwebtoken';
 import { optionList, optionText, requiredText } from '../command';
 import type { CommandContext, CommandRun } from '../command';
@@ -18,7 +19,7 @@ export const run: CommandRun = async ({ context, options }) => {
   const roles = optionList(options, 'role').map(checkRole);
   const expiresMs = parseDuration(requiredText(options, 'expires'), '--expires');
   const key = await readKey(context, requiredText(options, 'key'));
-  const regions = optionList(options, 'region');
+  const regions = optionList(options, 'region').map((id) => parseRegionId(id, '--region'));
   const keyId = optionText(options, 'keyId');
   const issuedAt = Math.floor(context.nowMs() / 1000);
   const expiresAt = issuedAt + Math.max(1, Math.floor(expiresMs / 1000));

@@ -8,10 +8,9 @@ import { bootServerFinding, dhcpFindings, regionAddressIn, relayFinding } from '
 import type { DhcpAnswer } from './dhcp-check';
 import { askAsRelay, askBootServer, gatherOffers } from './dhcp-client';
 import type { Finding } from './findings';
-import { bad } from './findings';
 import {
   clockFinding,
-  healthFinding,
+  healthFindings,
   kernelFindings,
   kernelUrlIn,
   notFound,
@@ -20,6 +19,7 @@ import {
 } from './http-check';
 import { askHttp } from './http-client';
 import { ipv6RouterFinding, listensToRouters } from './ipv6-check';
+import { clientPortFinding, relayPortFinding } from './port-check';
 import { FULL_BLOCK, SMALLER_BLOCKS, tftpFindings, tftpUntried } from './tftp-check';
 import { tryTftp } from './tftp-client';
 import { lookAtTls } from './tls-client';
@@ -50,7 +50,13 @@ export async function examine(options: ExamineOptions): Promise<Finding[]> {
   const { progress } = options;
   progress(`asking for an address on ${options.interfaceName} as ${options.mac}`);
   const offers = await listen(options);
-  if ('check' in offers) return [offers, ...(await examineRegion(options, [], options.regionAddress))];
+  if ('check' in offers) {
+    return [
+      offers,
+      ipv6Part(options.interfaceName),
+      ...(await examineRegion(options, [], options.regionAddress)),
+    ];
+  }
   const region = options.regionAddress ?? regionAddressIn(offers);
   const { interfaceName, mac } = options;
   const dhcp = dhcpFindings({
@@ -84,24 +90,12 @@ async function listen(options: ExamineOptions): Promise<DhcpAnswer[] | Finding> 
   try {
     return await gatherOffers({ ...options, forMs: GATHER_MS });
   } catch (thrown) {
-    return portFinding(68, thrown);
+    return clientPortFinding(codeOf(thrown));
   }
 }
 
-function portFinding(port: number, thrown: unknown): Finding {
-  const code = thrown instanceof Object && 'code' in thrown ? String(thrown.code) : String(thrown);
-  const fixes: Readonly<Record<string, string>> = {
-    EACCES:
-      'run it as root, or give Node the right once: setcap cap_net_bind_service=+ep "$(readlink -f "$(command -v node)")"',
-    EADDRINUSE: `another program of this host has the port and does not share it; find it with "ss -ulpn sport = :${port}" and stop it for the moment`,
-    EADDRNOTAVAIL:
-      'that address is none of this host; with --relay name the address of the interface that a relay would have',
-  };
-  return bad(
-    'dhcp port',
-    `UDP port ${port} cannot be opened here (${code})`,
-    fixes[code] ?? 'see what the system says about this port',
-  );
+function codeOf(thrown: unknown): string {
+  return thrown instanceof Object && 'code' in thrown ? String(thrown.code) : String(thrown);
 }
 
 async function examineRegion(
@@ -135,7 +129,7 @@ async function relayPart(options: ExamineOptions, region: string): Promise<Findi
     };
     return [relayFinding(relay, region, await askAsRelay(asked))];
   } catch (thrown) {
-    return [portFinding(67, thrown)];
+    return [relayPortFinding(relay, codeOf(thrown))];
   }
 }
 
@@ -197,9 +191,9 @@ async function httpPart(
 }
 
 async function healthPart(region: string): Promise<Finding[]> {
-  return [
-    healthFinding(await askHttp({ url: `https://${region}:${HEALTH_PORT}/health`, deadlineMs: ASK_MS })),
-  ];
+  return healthFindings(
+    await askHttp({ url: `https://${region}:${HEALTH_PORT}/health`, deadlineMs: ASK_MS }),
+  );
 }
 
 async function tlsPart(options: ExamineOptions, region: string): Promise<Finding[]> {

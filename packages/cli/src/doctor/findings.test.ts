@@ -5,7 +5,7 @@ import { exitCodeOfFindings } from './findings';
 import type { Finding } from './findings';
 import {
   clockFinding,
-  healthFinding,
+  healthFindings,
   kernelFindings,
   kernelUrlIn,
   scriptFinding,
@@ -183,10 +183,26 @@ describe('HTTP and clocks', () => {
       'warning',
       'no image; tftp stopped; no connection to etcd',
     ],
+    [
+      '{"status":"degraded","problems":[],"etcd_connected":true,"tasks_read":false,"leadership":"cut off"}',
+      'warning',
+      'not read yet, so machines are told to wait; leadership cut off: it neither leads nor stands by',
+    ],
     ['<html>', 'bad', 'no health report'],
   ])('health %s', (body, verdict, text) => {
-    const finding = healthFinding(seen({ body }));
-    expect([finding.verdict, finding.finding]).toEqual([verdict, expect.stringContaining(text)]);
+    const [finding, ...others] = healthFindings(seen({ body }));
+    expect([finding?.verdict, finding?.finding]).toEqual([verdict, expect.stringContaining(text)]);
+    expect(others).toEqual([]);
+  });
+
+  it('passes on what the region has to say to people, which makes nothing worse', () => {
+    const body = '{"status":"healthy","notices":["link b: name 10.0.0.2 as next server"]}';
+    expect(
+      healthFindings(seen({ body })).map(({ check, verdict, finding }) => [check, verdict, finding]),
+    ).toEqual([
+      ['health', 'ok', 'the region is healthy'],
+      ['notice', 'info', 'link b: name 10.0.0.2 as next server'],
+    ]);
   });
 
   it.each([

@@ -89,25 +89,43 @@ export function clockFinding(result: HttpResult, nowMs: number): Finding | undef
   return apart < SKEW.bad ? warning('clock', text, fix) : bad('clock', text, fix);
 }
 
-export function healthFinding(result: HttpResult): Finding {
-  if (failed(result))
-    return bad(
-      'health',
-      `${result.url}: ${result.failure}`,
-      'let TCP 8081 pass from the machines to the region, and see that its daemon runs',
-    );
+/** How the region says it is, and each notice of its own: what its operators have to know and it can neither check nor cure. */
+export function healthFindings(result: HttpResult): Finding[] {
+  if (failed(result)) {
+    return [
+      bad(
+        'health',
+        `${result.url}: ${result.failure}`,
+        'let TCP 8081 pass from the machines to the region, and see that its daemon runs',
+      ),
+    ];
+  }
   const body = parsed(result.body);
-  const problems = Array.isArray(body['problems']) ? body['problems'].map(String) : [];
+  return [stateFinding(result.url, body), ...textsIn(body['notices']).map((text) => info('notice', text))];
+}
+
+function textsIn(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function stateFinding(url: string, body: Readonly<Record<string, unknown>>): Finding {
+  const problems = textsIn(body['problems']);
   if (body['status'] === 'healthy') return ok('health', 'the region is healthy');
   if (typeof body['status'] !== 'string')
-    return bad('health', `${result.url} is no health report`, 'see what listens there');
+    return bad('health', `${url} is no health report`, 'see what listens there');
   const services = Object.entries(
     typeof body['services'] === 'object' && body['services'] !== null ? body['services'] : {},
   )
     .filter(([, state]) => state !== 'running' && state !== 'off')
     .map(([name, state]) => `${name} ${String(state)}`);
   const etcd = body['etcd_connected'] === false ? ['no connection to etcd'] : [];
-  const what = [...problems, ...services, ...etcd].join('; ') || String(body['status']);
+  const tasks =
+    body['tasks_read'] === false ? ['its tasks are not read yet, so machines are told to wait'] : [];
+  const rank = body['leadership'];
+  const ranked = rank === undefined || rank === 'leading' || rank === 'standby';
+  // The daemon notices within seconds that it cannot hold its session, and later that etcd is silent.
+  const cutOff = ranked ? [] : [`leadership ${String(rank)}: it neither leads nor stands by, see etcd`];
+  const what = [...problems, ...services, ...etcd, ...tasks, ...cutOff].join('; ') || String(body['status']);
   return warning('health', `the region says: ${what}`, 'see the log of its daemon');
 }
 
@@ -161,6 +179,6 @@ export function tlsFinding(where: string, result: TlsResult, nowMs: number): Fin
 export function notFound(): Finding {
   return info(
     'region',
-    'its address is not known, so TFTP, HTTP and the agent port were not tried; give --region-address',
+    'its address is not known, so port 4011, TFTP, HTTP, health and the agent port were not looked at; give --region-address',
   );
 }

@@ -65,10 +65,17 @@ function checkInput<K extends OperationId>(
     }
     const result = validate(schema, raw[part]);
     if (result.kind === 'valid') input[part] = result.value;
+    else if (part === 'query') problems.push(...result.problems.map((each) => inQuery(each, given.request)));
     else problems.push(...result.problems);
   }
   if (problems.length > 0) throw invalidRequest(problems);
   return input as unknown as RouteInput<K>;
+}
+
+/** A parameter that is given twice arrives as a list, which nobody wrote. */
+function inQuery(found: FieldProblem, request: Request): FieldProblem {
+  const isRepeated = Array.isArray(request.query[found.path]) && found.problem.endsWith('not a list');
+  return isRepeated ? { ...found, problem: 'is given more than once; keep one' } : found;
 }
 
 function surplusQuery(request: Request): FieldProblem[] {

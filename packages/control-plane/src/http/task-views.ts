@@ -3,15 +3,7 @@
  * The grant is a capability and appears nowhere.
  */
 import { LpmosError } from '@lpmos/core';
-import type {
-  OfferedBoot,
-  OfferedLink,
-  RegionCapabilities,
-  RegionView,
-  TaskRecord,
-  TaskRun,
-  TimelineEvent,
-} from '@lpmos/core';
+import type { OfferedBoot, OfferedLink, RegionView, TaskRecord, TaskRun, TimelineEvent } from '@lpmos/core';
 import type { ResponseBody } from '@lpmos/api';
 
 const API = '/api/v1';
@@ -146,12 +138,16 @@ export function rejectedTaskView(task: TaskRecord): ResponseBody<'rejectTask'> {
   return { task_id: task.metadata.id, approval: { status, rejected_by, rejected_at, reason } };
 }
 
-export function regionBody({
+type RegionBody = ResponseBody<'getRegion'>;
+type ListedRegion = ResponseBody<'listRegions'>['regions'][number];
+
+/** The short form, which stays small however many links a region has. */
+export function listedRegionBody({
   metadata,
   online,
   last_heartbeat,
   capabilities,
-}: RegionView): ResponseBody<'getRegion'> {
+}: RegionView): ListedRegion {
   return {
     region_id: metadata.id,
     display_name: metadata.display_name,
@@ -162,19 +158,14 @@ export function regionBody({
     ...(last_heartbeat === undefined ? {} : { last_heartbeat }),
     images: (capabilities?.images ?? []).map((image) => ({ ...image })),
     services: [...(capabilities?.services ?? [])],
-    ...(capabilities === undefined ? {} : daemonBody(capabilities)),
+    ...(capabilities === undefined ? {} : { daemon_version: capabilities.daemon_version }),
   };
 }
 
-type RegionBody = ResponseBody<'getRegion'>;
-
-function daemonBody({
-  daemon_version,
-  links,
-  boot,
-}: RegionCapabilities): Pick<RegionBody, 'daemon_version' | 'links' | 'boot'> {
+export function regionBody(region: RegionView): RegionBody {
+  const { links, boot } = region.capabilities ?? {};
   return {
-    daemon_version,
+    ...listedRegionBody(region),
     ...(links === undefined ? {} : { links: links.map(linkBody) }),
     ...(boot === undefined ? {} : { boot: bootBody(boot) }),
   };

@@ -1,7 +1,7 @@
 /** Thin: from checked input to the use cases of regions and from their outcome to a body. Decides nothing. */
 import { REVISION_HEADER } from '@lpmos/api';
 import type { Handlers } from '../http/context';
-import { regionBody } from '../http/task-views';
+import { listedRegionBody, regionBody } from '../http/task-views';
 import { getRegion, listRegions, registerRegion } from '../use-cases/register-region';
 import type { UseCaseDeps } from '../use-cases/use-case';
 
@@ -11,7 +11,7 @@ export function regionHandlers(
   return {
     async listRegions(_input, context) {
       const regions = await listRegions(deps, context);
-      return { kind: 'json', status: 200, body: { regions: regions.map(regionBody) } };
+      return { kind: 'json', status: 200, body: { regions: regions.map(listedRegionBody) } };
     },
     async registerRegion({ body }, context) {
       const request = { id: body.region_id, displayName: body.display_name };

@@ -88,11 +88,11 @@ function taskBody(task: BootTask): NonNullable<RegionAnswer['task']> {
 }
 
 function neverSeen(mac: MacAddress, regionId: RegionId | undefined): LpmosError {
-  const who = regionId === undefined ? 'No region' : `Region ${regionId}`;
+  const who = regionId === undefined ? 'No region has seen' : `Region ${regionId} has not seen`;
   return new LpmosError({
     code: 'not_found',
     message:
-      `${who} has not seen a boot request of ${mac}, and no task names it. Check that this is the MAC of the card that boots, ` +
+      `${who} a boot request of ${mac}, and no task names it. Check that this is the MAC of the card that boots, ` +
       'that network boot (PXE or HTTP) is on in its firmware, that its cable leads into a network that a region serves or relays to it, ' +
       'and look at that network with `lpmos doctor`',
     details: { mac },

@@ -1,6 +1,7 @@
 /**
  * The region's own secret and what is derived from it. It lives in the state directory (0600), is made on first start and never
- * leaves the daemon; of two daemons that serve one region both are given the same file instead. Tokens are recomputed instead of stored, so a restarted daemon still knows those it gave out.
+ * leaves the daemon; of two daemons that serve one region both are given the same file instead. Tokens are recomputed instead of stored, so
+ * a restarted daemon still knows those it gave out.
  */
 import { createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import {
@@ -15,6 +16,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { ConfigError } from '@lpmos/runtime';
 
 const SECRET_BYTES = 32;
 
@@ -27,19 +29,31 @@ export interface RegionSecrets {
 
 /**
  * @param places a `secretFile` of the site's own is read and never made or changed
- * @throws when the file has the wrong size or is readable by others than its owner cannot be mended.
+ * @throws ConfigError when the directory cannot be used, and when the file has the wrong size or is readable by others than its owner cannot be mended.
  */
 export function openRegionSecrets(places: {
   readonly stateDir: string;
   readonly secretFile?: string | undefined;
 }): RegionSecrets {
-  const { stateDir, secretFile } = places;
-  mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-  if (secretFile !== undefined) return regionSecrets(readFileSync(secretFile));
-  const path = join(stateDir, 'region-secret');
-  createOnce(path);
-  chmodSync(path, 0o600);
-  return regionSecrets(readFileSync(path));
+  const own = secretIn(places.stateDir, places.secretFile === undefined);
+  return regionSecrets(own ?? readFileSync(places.secretFile ?? ''));
+}
+
+/** Makes the directory in any case, and the secret where it is wanted. */
+function secretIn(stateDir: string, isWanted: boolean): Uint8Array | undefined {
+  try {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    if (!isWanted) return undefined;
+    const path = join(stateDir, 'region-secret');
+    createOnce(path);
+    chmodSync(path, 0o600);
+    return readFileSync(path);
+  } catch (thrown) {
+    const reason = thrown instanceof Error ? thrown.message : String(thrown);
+    throw new ConfigError([
+      `LPMOS_STATE_DIR=${stateDir}: must be a directory that this user may write: ${reason}`,
+    ]);
+  }
 }
 
 export function regionSecrets(secret: Uint8Array): RegionSecrets {

@@ -122,6 +122,12 @@ describe('the region secret', () => {
     expect(secretFileProblem(file)).toContain(words);
   });
 
+  it('names the setting of a directory that is none', () => {
+    const file = join(folder(), 'file');
+    writeFileSync(file, '');
+    expect(() => openRegionSecrets(file)).toThrow(`LPMOS_STATE_DIR=${file}: must be a directory`);
+  });
+
   it('keeps lists of parts apart', () => {
     expect(SECRETS.mac('ticket', 'ab', 'c')).not.toEqual(SECRETS.mac('ticket', 'a', 'bc'));
     expect(SECRETS.mac('ticket', 'ab')).not.toEqual(SECRETS.mac('session', 'ab'));

@@ -14,6 +14,7 @@ import { checkLinkHost, checkLinkSettings } from './check-links';
 import type { DaemonLink } from './daemon-links';
 import { daemonLinks } from './daemon-links';
 import { readHostFacts } from './host-facts';
+import { siteKeyProblems } from '../site-keys';
 import { planReload } from './reload';
 import type { PassedSocket } from './sockets';
 
@@ -25,7 +26,7 @@ export interface LiveLinks {
 
 /**
  * @param bootFiles reads the files that links advertise
- * @throws ConfigError with every problem of the links on this host and of those files, before anything is opened
+ * @throws ConfigError with every problem of the site's keys, of the links on this host and of those files, before anything is opened
  */
 export async function checkLinks(
   config: RegionalDaemonConfig,
@@ -48,7 +49,11 @@ export async function checkLinks(
     ...checkLinkSettings(links),
     ...checkLinkHost(links, serviceAddress, host),
   ];
-  const texts = [...problems.map(worded), ...(await problemsOf(bootFiles(links)))];
+  const texts = [
+    ...siteKeyProblems(config),
+    ...problems.map(worded),
+    ...(await problemsOf(bootFiles(links))),
+  ];
   if (texts.length > 0) throw new ConfigError(texts);
   return links;
 }
