@@ -110,16 +110,20 @@ describe('first-boot check-in', () => {
   });
 
   /** The script with its three fixed paths turned to the test's folder. */
-  async function checkIn(): Promise<{ output: string; calls: string; settings: string }> {
+  async function checkIn(
+    more: (url: string) => Readonly<Record<string, string>> = () => ({}),
+  ): Promise<{ output: string; calls: string; settings: string }> {
     const port = (server.address() as AddressInfo).port;
+    const url = `https://127.0.0.1:${port}/api/v1/agent/status`;
     const settings = join(folder, 'check-in.json');
     const fields = {
-      url: `https://127.0.0.1:${port}/api/v1/agent/status`,
+      url,
       ca_file: join(folder, 'ca.pem'),
       tls_server_name: 'region.lab.lpmos',
       token: 'secret-token',
       mac_address: '52:54:00:77:00:01',
       task_id: '0198c2f0-0000-8000-8000-000000000001',
+      ...more(url),
     };
     writeFileSync(settings, JSON.stringify(fields, null, 2));
     const script = readFileSync(SCRIPT, 'utf8')
@@ -159,6 +163,16 @@ describe('first-boot check-in', () => {
     const { output } = await checkIn();
     expect(requests).toHaveLength(2);
     expect(output).toContain('checked in');
+  });
+
+  it('tells the other daemon of the region when the first is gone', async () => {
+    answers = [202];
+    const { output } = await checkIn((url) => ({
+      url: 'https://127.0.0.1:9/api/v1/agent/status',
+      partner_url: url,
+    }));
+    expect(requests).toHaveLength(1);
+    expect(output).toMatch(/checked in as \S+ with 127\.0\.0\.1:(?!9\n)\d+/);
   });
 
   it('stops at a refusal, and forgets the token then as well', async () => {

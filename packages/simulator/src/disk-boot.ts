@@ -52,7 +52,9 @@ async function checkIn(
   let problem = '';
   for (let tries = 0; tries < CHECK_IN_TRIES; tries += 1) {
     await at('check-in-sent');
-    const result = await post(options, system, document);
+    // In turns, so that a region is told whichever of its daemons is up.
+    const { url, partnerUrl = url } = document;
+    const result = await post(options, system, { ...document, url: tries % 2 === 0 ? url : partnerUrl });
     signal.throwIfAborted();
     log({ stage: 'check-in', detail: result.problem ?? 'heard' });
     if (result.problem === undefined) return undefined;

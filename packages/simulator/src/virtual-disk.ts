@@ -23,6 +23,8 @@ export interface InstalledSystem {
     readonly url: string;
     readonly token: string;
     readonly tlsServerName: string;
+    /** The same on the region's other daemon. */
+    readonly partnerUrl?: string | undefined;
     /** PEM. */
     readonly ca: string;
     readonly macAddress: string;

@@ -3,7 +3,7 @@
  * of its own, so that what is observed does not pass through the programs that are killed. Lives are life.ts, judgement is ../checker.ts.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiClient } from '@lpmos/api';
@@ -15,8 +15,10 @@ import type { MachineNetwork, RelaySocket } from '@lpmos/simulator';
 import { createEtcdKv, prefixRange, readRange, watchTasks } from '@lpmos/store';
 import type { Kv, KvEntry, WatchedTasks } from '@lpmos/store';
 import { buildPrograms } from '../../../scripts/build';
+import type { RunningChild } from '../../../scripts/stack/process';
 import { makeSimulatedArtefacts } from '../../../scripts/stack/simulated-artefacts';
 import { simulatedSite } from '../../../scripts/stack/simulated-site';
+import type { SimulatedSite } from '../../../scripts/stack/simulated-site';
 import { startStack } from '../../../scripts/stack/stack';
 import type { Stack } from '../../../scripts/stack/stack';
 import { signToken } from '../../../scripts/stack/token';
@@ -41,6 +43,7 @@ export interface Site {
   readonly ramdiskDir: string;
   /** Log lines of the daemon, over all its lives. */
   readonly daemonLines: readonly string[];
+  readonly partner: RunningChild | undefined;
   /** SIGKILL; resolves when the process is gone. */
   kill(victim: Victim): Promise<void>;
   restart(victim: Victim): Promise<void>;
@@ -53,6 +56,8 @@ export interface Site {
 
 export interface SiteOptions {
   readonly sessionSeconds?: number;
+  /** A second daemon on another address, standing by. */
+  readonly withPartner?: boolean;
   /** Before the daemon starts: takes away or spoils what it would serve. */
   readonly prepare?: (dirs: { readonly imagesDir: string; readonly ramdiskDir: string }) => void;
 }
@@ -65,6 +70,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const artefacts = makeSimulatedArtefacts({ dir, imageBytes: IMAGE_BYTES });
   options.prepare?.(artefacts);
   const daemonLines: string[] = [];
+  const partnership = partnersIn(dir);
   const stack = await startStack({
     ...artefacts,
     dir,
@@ -76,7 +82,10 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     ports: { api: 0, tftp: 0, http: 0, agentApi: 0, agentGrpc: 0 },
     sessionSeconds: options.sessionSeconds ?? SESSION_SECONDS,
     onDaemonLine: (line) => daemonLines.push(line),
+    ...(options.withPartner === true ? { daemonEnv: partnership.first } : {}),
   });
+  const partner =
+    options.withPartner === true ? await startPartner(stack, loopback, partnership.second) : undefined;
   const stop = new AbortController();
   const kv = createEtcdKv({ endpoints: [stack.etcd.endpoint] });
   const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
@@ -90,7 +99,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   };
   const relay = await openRelaySocket({ address: network.clientAddress, port: network.relayPort });
   return {
-    ...{ dir, programsDir, stack, kv, tasks, network, relay, daemonLines, ...artefacts },
+    ...{ dir, programsDir, stack, kv, tasks, network, relay, daemonLines, partner, ...artefacts },
     async kill(victim) {
       await processOf(stack, victim).kill();
     },
@@ -104,10 +113,40 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       await tasks.done;
       kv.close();
       await relay.close();
+      await partner?.stop();
       await stack.stop();
       rmSync(dir, { recursive: true, force: true });
     },
   };
+}
+
+/** Settings of the two daemons of a region, each with the other's address and both with one secret. */
+function partnersIn(dir: string): Record<'first' | 'second', Readonly<Record<string, string>>> {
+  const secret = join(dir, 'secret');
+  writeFileSync(secret, Buffer.alloc(32, 7), { mode: 0o600 });
+  const both = { LPMOS_REGION_SECRET_FILE: secret };
+  return {
+    first: { ...both, LPMOS_PARTNER_ADDRESS: '127.0.0.2' },
+    second: { ...both, LPMOS_SERVICE_ADDRESS: '127.0.0.2', LPMOS_PARTNER_ADDRESS: '127.0.0.1' },
+  };
+}
+
+/** On a DHCP port of its own: on one host the leader has the first. */
+async function startPartner(
+  stack: Stack,
+  { dhcpLink, relayPort }: SimulatedSite,
+  settings: Readonly<Record<string, string>>,
+): Promise<RunningChild> {
+  const ports = { server: 0, client: relayPort, relay: relayPort };
+  try {
+    return await stack.startPartner({
+      ...settings,
+      LPMOS_DHCP_LINKS: JSON.stringify([{ ...(dhcpLink as object), ports }]),
+    });
+  } catch (thrown) {
+    await stack.stop();
+    throw thrown;
+  }
 }
 
 function processOf(stack: Stack, victim: Victim): { kill(): Promise<unknown> } {

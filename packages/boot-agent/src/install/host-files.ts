@@ -52,6 +52,7 @@ function networkText(mac: MacAddress): string {
 function checkInFile(facts: HostFacts, checkIn: NonNullable<HostOrder['checkIn']>): InstalledFile {
   const document = {
     url: checkIn.url,
+    ...(checkIn.partnerUrl === undefined ? {} : { partner_url: checkIn.partnerUrl }),
     ca_file: CA_FILE,
     tls_server_name: checkIn.tlsServerName,
     token: checkIn.token,

@@ -19,6 +19,8 @@ export interface CheckInOrder {
   readonly url: string;
   readonly token: string;
   readonly tlsServerName: string;
+  /** The same on the region's other daemon. */
+  readonly partnerUrl?: string | undefined;
 }
 
 export interface HostOrder {
@@ -93,11 +95,10 @@ export function readInstallOrder(
     'must be one line each',
   );
   if (checkIn !== undefined) {
-    check(
-      'settings.check_in.url',
-      isHttpUrl(checkIn.url, ['http:', 'https:']),
-      'must be an http or https URL',
-    );
+    const { url, partnerUrl = url } = checkIn;
+    const isUrl = (text: string): boolean => isHttpUrl(text, ['http:', 'https:']);
+    check('settings.check_in.url', isUrl(url), 'must be an http or https URL');
+    check('settings.check_in.partner_url', isUrl(partnerUrl), 'must be an http or https URL');
     check('settings.check_in.token', TOKEN.test(checkIn.token), 'must be a token without blanks');
     check('settings.check_in.tls_server_name', SERVER_NAME.test(checkIn.tlsServerName), 'must be a DNS name');
   }

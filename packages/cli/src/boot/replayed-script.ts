@@ -37,9 +37,7 @@ export function ipxeScriptOf(question: ScriptQuestion, boot: OfferedBoot): strin
     region: region_id,
     retry: {
       url: machineScriptUrl(boot.base_url, machine),
-      ...(boot.partner_url === undefined
-        ? {}
-        : { partnerUrl: machineScriptUrl(boot.partner_url, machine) }),
+      ...(boot.partner_url === undefined ? {} : { partnerUrl: machineScriptUrl(boot.partner_url, machine) }),
       seconds: boot.retry_seconds,
       attempts: boot.retry_attempts,
       jitter: MIDDLE_OF_JITTER,

@@ -64,11 +64,14 @@ export function createAgentGateway(options: AgentGatewayOptions): AgentGateway {
     port: config.agentGrpcPort,
     ordersFor: (peer) => {
       const address = options.addressFor(peer);
+      const partner = options.partnerBeside(address);
+      const statusUrl = (host: string): string => `https://${host}:${ports.agent_api}/api/v1/agent/status`;
       return {
         imageOf: options.imageOf,
         secrets: options.secrets,
         imagesUrl: () => options.imagesUrl(address),
-        checkInUrl: () => `https://${address}:${ports.agent_api}/api/v1/agent/status`,
+        checkInUrl: () => statusUrl(address),
+        partnerCheckInUrl: () => (partner === undefined ? undefined : statusUrl(partner)),
         tlsServerName: config.agentTlsName,
       };
     },

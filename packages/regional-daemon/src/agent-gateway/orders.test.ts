@@ -15,6 +15,7 @@ const surroundings = {
   secrets: SECRETS,
   imagesUrl: () => 'http://10.77.0.1/images/',
   checkInUrl: () => 'https://10.77.0.1:8081/api/v1/agent/status',
+  partnerCheckInUrl: () => 'https://10.77.0.2:8081/api/v1/agent/status',
   tlsServerName: 'region.lab',
 };
 const task = exampleTask({ status: 'installing', grant: 'aa.bb.cc' });
@@ -50,6 +51,7 @@ describe('orders', () => {
               url: 'https://10.77.0.1:8081/api/v1/agent/status',
               token: checkInToken(SECRETS, EXAMPLE_TASK_ID),
               tlsServerName: 'region.lab',
+              partnerUrl: 'https://10.77.0.2:8081/api/v1/agent/status',
             },
           },
         },

@@ -12,6 +12,8 @@ export interface OrderSurroundings {
   readonly imagesUrl: () => string;
   /** URL to which an installed host says that it is up. */
   readonly checkInUrl: () => string;
+  /** The same on the region's other daemon. */
+  readonly partnerCheckInUrl: () => string | undefined;
   readonly tlsServerName: string;
 }
 
@@ -67,6 +69,7 @@ function installMessage(task: TaskRecord, attempt: number, surroundings: OrderSu
             url: surroundings.checkInUrl(),
             token: checkInToken(surroundings.secrets, metadata.id),
             tlsServerName: surroundings.tlsServerName,
+            partnerUrl: surroundings.partnerCheckInUrl(),
           },
         },
       },

@@ -125,7 +125,9 @@ describe('the region secret', () => {
   it('names the setting of a directory that is none', () => {
     const file = join(folder(), 'file');
     writeFileSync(file, '');
-    expect(() => openRegionSecrets(file)).toThrow(`LPMOS_STATE_DIR=${file}: must be a directory`);
+    expect(() => openRegionSecrets({ stateDir: file })).toThrow(
+      `LPMOS_STATE_DIR=${file}: must be a directory`,
+    );
   });
 
   it('keeps lists of parts apart', () => {
