@@ -58,6 +58,20 @@ export async function createBridge(options: BridgeOptions): Promise<void> {
 /** The bridge's own, for IPv6. */
 const LINK_LOCAL = 'fe80::1/64';
 
+/** A second way of the host onto the bridge, with an address of its own: for a second server on the same wire. */
+export async function createPort(options: {
+  readonly name: string;
+  readonly bridge: string;
+  readonly address: string;
+}): Promise<void> {
+  checkName(options.name);
+  const plug = `${options.name}-plug`;
+  await ip('link', 'add', options.name, 'type', 'veth', 'peer', 'name', plug);
+  await ip('link', 'set', plug, 'master', options.bridge, 'up');
+  await ip('addr', 'add', options.address, 'dev', options.name);
+  await ip('link', 'set', options.name, 'up');
+}
+
 /** A tap for one machine, attached to the bridge. */
 export async function createTap(options: { readonly name: string; readonly bridge: string }): Promise<void> {
   checkName(options.name);

@@ -36,6 +36,8 @@ export interface LabSettings {
   readonly foreign?: ForeignServer;
   /** Of all frames on the link, each way; none when absent. */
   readonly lossPercent?: number;
+  /** A second daemon stands by on the same link. */
+  readonly withPartner?: boolean;
   /** Further settings of the daemon by their variable. */
   readonly daemonSettings?: Readonly<Record<string, string>>;
 }
@@ -68,6 +70,8 @@ export interface LabOperations {
     readonly takes: { readonly url: string };
     readonly gives: { readonly status: number; readonly text: string; readonly bytes: number };
   };
+  /** The power cut of the daemon that leads at first. */
+  readonly killDaemon: { readonly takes: null; readonly gives: null };
   /** The daemon's own health page, over TLS. */
   readonly health: { readonly takes: null; readonly gives: { readonly connectedAgents: number } };
 }

@@ -43,7 +43,7 @@ export interface Lab {
 }
 
 export async function startLab(
-  options: Pick<LabSettings, 'link' | 'foreign' | 'lossPercent' | 'daemonSettings'>,
+  options: Pick<LabSettings, 'link' | 'foreign' | 'lossPercent' | 'daemonSettings' | 'withPartner'>,
 ): Promise<Lab> {
   const built = await runCommand(process.execPath, [TSX, join(__dirname, 'build-artefacts.ts')], {
     ...{ cwd: ROOT, timeoutMs: BUILD_MS, env: { ...process.env } as Record<string, string> },
