@@ -236,6 +236,20 @@ describe('a daemon that cannot start', () => {
     }
   });
 
+  it('refuses a partner that is itself, and one with whom it shares no secret', () => {
+    const partner = { LPMOS_PARTNER_ADDRESS: '127.0.0.1' };
+    const alone = start(partner);
+    expect([alone.code, alone.text]).toEqual([
+      78,
+      expect.stringContaining('partner_address 127.0.0.1 is that of this daemon'),
+    ]);
+    expect(alone.text).toContain('region_secret_file is required beside partner_address');
+    const { text } = start({ LPMOS_PARTNER_ADDRESS: '127.0.0.2', LPMOS_REGION_SECRET_FILE: '/none/secret' });
+    expect(text).toContain(
+      'region_secret_file /none/secret is not there; make it on one host with "openssl rand -out',
+    );
+  });
+
   it('refuses the name that the links had, with what has changed', () => {
     const { code, text } = start({ LPMOS_DHCP_LINK: '{"subnet":"10.77.0.0/24"}' });
     expect(code).toBe(78);
