@@ -8,8 +8,8 @@ import { fleetMac, when } from '@lpmos/simulator';
 import type { MachineOptions } from '@lpmos/simulator';
 import { itWhen } from '../integration/harness/it-when';
 import { judge } from './checker';
-import { approve, liveUntilUp, newMachine, orderInstall } from './harness/life';
-import { startSite, until } from './harness/site';
+import { approve, liveUntilUp, newMachine, orderInstall, untilStatus } from './harness/life';
+import { REGION, startSite, until } from './harness/site';
 import type { Site } from './harness/site';
 
 jest.setTimeout(120_000);
@@ -61,6 +61,35 @@ test.each(STEPS)('a machine whose daemon dies at %s is installed by the other on
     await site.stack.daemon.exited;
     const attempts = eventsOf(id).filter((event) => event === 'install_started').length;
     expect(attempts).toBeLessThanOrEqual(step === 'write-half' ? 2 : 1);
+    const found = { entries: await site.everything(), disks: machine.disks(), acknowledged: [id] };
+    expect(judge(found)).toEqual([]);
+  } finally {
+    await machine.close();
+    await site.stop();
+  }
+});
+
+test('a machine whose daemon is cut off from etcd is installed by the other one, which leads by then', async () => {
+  site = await startSite({ withPartner: true, sessionSeconds: SESSION_SECONDS });
+  const { partner } = site;
+  if (partner === undefined) throw new Error('no partner');
+  const leader = async (): Promise<string | undefined> =>
+    (await site.everything()).find(({ key }) => key === `/lpmos/regions/${REGION}/leader`)?.value;
+  const mac = fleetMac(231, 0);
+  const dhcpServer = { address: '127.0.0.1', port: partner.dhcpPort };
+  const machine = newMachine(site, mac, { network: { ...site.network, dhcpServer } });
+  try {
+    await site.kill('regional daemon');
+    await until('the second daemon leads', async () => (await leader()) === 'node2');
+    await site.restart('regional daemon');
+    const id = await orderInstall(site.stack.api, mac);
+    const life = liveUntilUp(machine);
+    await untilStatus(site, id, 'pending_approval');
+    partner.toEtcd.cut();
+    await until('the first daemon leads', async () => (await leader()) === 'node1');
+    const [outcome] = await Promise.all([life, approve(site, site.stack.api, id)]);
+    expect(outcome.kind).toBe('host-up');
+    await until('the host_up event', () => eventsOf(id).includes('host_up'));
     const found = { entries: await site.everything(), disks: machine.disks(), acknowledged: [id] };
     expect(judge(found)).toEqual([]);
   } finally {

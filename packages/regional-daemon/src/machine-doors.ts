@@ -32,8 +32,9 @@ import type { AddressAnswers, BootServices } from './boot-services';
 import type { RegionalDaemonConfig } from './config';
 import type { DaemonLink } from './links/daemon-links';
 import { agentAddresses } from './links/daemon-links';
+import type { LeadershipKeeper } from './leadership';
 import type { LeaseCopier } from './leases/lease-copier';
-import { partnerBeside } from './links/daemon-links';
+import { hasPartner, partnerBeside } from './links/daemon-links';
 import type { PassedSocket } from './links/sockets';
 import type { RegionPlanning } from './region-planning';
 
@@ -59,6 +60,8 @@ export interface MachineDoors {
   /** Absent without a chain of shim and GRUB. */
   readonly grubTransfer: GrubTransfer | undefined;
   readonly bootHistory: BootHistory;
+  /** Agents are to look for the region's other daemon. */
+  readonly standsBy: () => boolean;
 }
 
 interface BootFiles {
@@ -113,6 +116,10 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
     clock,
     machineAt: (address) => bootServices.machineAt(address),
   });
+  const isOneOfTwo = hasPartner(options.links, config);
+  // Who is alone goes on without etcd; one of two lets agents look for the one that leads, for what they say could not be stored here.
+  const standsBy = ({ state, leads }: LeadershipKeeper): boolean =>
+    state === 'standby' || (isOneOfTwo && !leads());
   const bootServices = bootServicesOf(options, {
     ...{ secrets, loaders, bootHistory, grubFiles },
     agentEndpoint: (address) => gateway.agentEndpoint(address),
@@ -125,10 +132,11 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
     imageOf: (task: TaskRecord) => findImage(catalogue.images, task.metadata),
     imagesUrl: (address) => `${bootServices.baseUrl(address)}/images/`,
     partnerBeside: (address) => partnerBeside(options.links, config, address),
-    standsBy: () => planning.leadership.state === 'standby',
+    standsBy: () => standsBy(planning.leadership),
   });
   return {
     ...{ bootServices, gateway, progress, usedTickets, loaders, bootHistory },
+    standsBy: () => standsBy(planning.leadership),
     grubTransfer: grubFiles?.transfer,
   };
 }
@@ -146,7 +154,10 @@ function bootServicesOf(
   const eventLog = createBootEventLog({ logger, metrics });
   const { ramdiskDir } = config;
   const { grubFiles } = parts;
-  const decider = createBootDecider({ cache: planning.cache, clock, writeBudget: DEFAULT_WRITE_BUDGET });
+  const decider = createBootDecider({
+    ...{ cache: planning.cache, clock, writeBudget: DEFAULT_WRITE_BUDGET },
+    isOld: () => hasPartner(links, config) && planning.leadership.state === 'cut off',
+  });
   const site = siteInitramfs({
     caPem: config.agentCa.text,
     grantPublicKeyPem: config.grantPublicKey.text,

@@ -32,6 +32,7 @@ export interface RegionParts {
   readonly copies: LeaseCopier;
   readonly usedTickets: UsedTickets;
   readonly sightings: SightingsOptions;
+  readonly standsBy: () => boolean;
   readonly logger: Logger;
 }
 
@@ -51,6 +52,7 @@ export function regionComponents(parts: RegionParts): readonly Component[] {
     regionLeadership(parts),
     running('presence', (signal) => parts.presence.run(signal)),
     running('boot history', (signal) => parts.historyWriter.run(signal)),
+    agentsOfTheLeader(parts),
     running('copies of leases', (signal) => parts.copies.run(signal)),
     running('agent sightings', (signal) => writeSightings(parts.sightings, signal)),
   ];
@@ -155,6 +157,18 @@ function regionLeadership({ leadership, bootServices, gateway, logger }: RegionP
       return { done: Promise.all([run, serving]).then(() => undefined) };
     },
   };
+}
+
+const DISMISS_MS = 1_000;
+
+/** Agents that came while this daemon led must not wait with it while another one leads. */
+function agentsOfTheLeader({ sightings: { agents }, standsBy }: RegionParts): Component {
+  return running('agents of who leads', async (signal) => {
+    while (!signal.aborted) {
+      await sleep(DISMISS_MS, signal);
+      if (standsBy()) agents.dismissAll('this daemon does not lead the region now; ask the other one');
+    }
+  });
 }
 
 const STATE_POLL_MS = 50;

@@ -19,6 +19,9 @@ import type { RunningChild } from '../../../scripts/stack/process';
 import { makeSimulatedArtefacts } from '../../../scripts/stack/simulated-artefacts';
 import { simulatedSite } from '../../../scripts/stack/simulated-site';
 import type { SimulatedSite } from '../../../scripts/stack/simulated-site';
+import { freeUdpPort } from '../../../scripts/stack/udp-port';
+import { createTcpLink } from '../../integration/harness/tcp-link';
+import type { TcpLink } from '../../integration/harness/tcp-link';
 import { startStack } from '../../../scripts/stack/stack';
 import type { Stack } from '../../../scripts/stack/stack';
 import { signToken } from '../../../scripts/stack/token';
@@ -43,7 +46,7 @@ export interface Site {
   readonly ramdiskDir: string;
   /** Log lines of the daemon, over all its lives. */
   readonly daemonLines: readonly string[];
-  readonly partner: RunningChild | undefined;
+  readonly partner: Partner | undefined;
   /** SIGKILL; resolves when the process is gone. */
   kill(victim: Victim): Promise<void>;
   restart(victim: Victim): Promise<void>;
@@ -52,6 +55,14 @@ export interface Site {
   /** Everything that is in etcd, at one revision. */
   everything(): Promise<readonly KvEntry[]>;
   stop(): Promise<void>;
+}
+
+/** The second daemon. */
+export interface Partner {
+  readonly child: RunningChild;
+  readonly dhcpPort: number;
+  /** Its own way to etcd. */
+  readonly toEtcd: TcpLink;
 }
 
 export interface SiteOptions {
@@ -113,7 +124,8 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       await tasks.done;
       kv.close();
       await relay.close();
-      await partner?.stop();
+      await partner?.child.stop();
+      await partner?.toEtcd.close();
       await stack.stop();
       rmSync(dir, { recursive: true, force: true });
     },
@@ -136,13 +148,17 @@ async function startPartner(
   stack: Stack,
   { dhcpLink, relayPort }: SimulatedSite,
   settings: Readonly<Record<string, string>>,
-): Promise<RunningChild> {
-  const ports = { server: 0, client: relayPort, relay: relayPort };
+): Promise<Partner> {
+  const dhcpPort = await freeUdpPort();
+  const ports = { server: dhcpPort, client: relayPort, relay: relayPort };
+  const toEtcd = await createTcpLink(stack.etcd.clientPort);
   try {
-    return await stack.startPartner({
+    const child = await stack.startPartner({
       ...settings,
+      LPMOS_ETCD_ENDPOINTS: toEtcd.endpoint,
       LPMOS_DHCP_LINKS: JSON.stringify([{ ...(dhcpLink as object), ports }]),
     });
+    return { child, dhcpPort, toEtcd };
   } catch (thrown) {
     await stack.stop();
     throw thrown;

@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import { EXAMPLE_TASK_ID } from '../testing/example-task';
 import { isTerminal, TASK_STATUS_NAMES } from '../task/status';
+import type { TaskStatus } from '../task/status';
 import { decide } from './decide';
 import type { BootTask, BootView } from './decide';
 import { EXIT_METHODS } from './exit-method';
@@ -63,6 +64,17 @@ describe('decide', () => {
 
   it('does not mistake "cannot know" for "unknown machine"', () => {
     expect(decide({ known: 'no-view' }).kind).toBe('wait');
+  });
+
+  it('sends whose task may have moved to the daemon that knows, and leaves what had ended at its end', () => {
+    const old = (status: TaskStatus) =>
+      decide({ known: 'machine', isOld: true, task: { id: EXAMPLE_TASK_ID, status, attempt: 1 } });
+    for (const status of TASK_STATUS_NAMES) {
+      const { kind, reason } = old(status);
+      expect([status, kind]).toEqual([status, isTerminal(status) ? 'local-disk' : 'wait']);
+      if (kind === 'wait') expect(reason).toContain(`was ${status}`);
+    }
+    expect(old('installing')).toMatchObject({ elsewhere: true });
     expect(decide({ known: 'unknown-machine' }).kind).toBe('silent');
   });
 });

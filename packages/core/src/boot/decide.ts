@@ -5,6 +5,7 @@
  */
 import { assertNever } from '../errors';
 import type { TaskId } from '../ids';
+import { isTerminal } from '../task/status';
 import type { TaskStatus } from '../task/status';
 import type { ExitMethod } from './exit-method';
 
@@ -23,7 +24,12 @@ export interface BootTask {
 export type BootView =
   | { readonly known: 'no-view' }
   | { readonly known: 'unknown-machine' }
-  | { readonly known: 'machine'; readonly task?: BootTask };
+  | {
+      readonly known: 'machine';
+      readonly task?: BootTask;
+      /** The region has two daemons, this one is cut off from the store, and the other one may have moved the task since. */
+      readonly isOld?: boolean;
+    };
 
 export type BootDecision =
   /** Boot the ramdisk with the boot agent, which reports and, with purpose `install`, will be ordered to write. */
@@ -42,6 +48,8 @@ export type BootDecision =
   | {
       readonly kind: 'wait';
       readonly retryAfterSeconds: number;
+      /** The region's other daemon knows better and is to be asked. */
+      readonly elsewhere?: boolean;
       readonly reason: string;
       readonly exitMethod?: ExitMethod;
     };
@@ -60,12 +68,26 @@ export function decide(view: BootView): BootDecision {
     case 'unknown-machine':
       return { kind: 'silent', reason: 'no task and no assignment names this machine' };
     case 'machine':
-      return view.task === undefined
-        ? { kind: 'local-disk', reason: 'the machine is known and has no task' }
+      if (view.task === undefined) {
+        return { kind: 'local-disk', reason: 'the machine is known and has no task' };
+      }
+      return view.isOld === true && !isTerminal(view.task.status)
+        ? cannotKnowAlone(view.task)
         : decideForTask(view.task);
     default:
       return assertNever(view, 'boot view');
   }
+}
+
+/** A task that had ended has not begun again; one that had not may be over, and its machine then belongs to its disk. */
+function cannotKnowAlone({ id, status, exitMethod }: BootTask): BootDecision {
+  return {
+    kind: 'wait',
+    retryAfterSeconds: NO_VIEW_RETRY_SECONDS,
+    elsewhere: true,
+    reason: `task ${id} was ${status} when this daemon was cut off; the other daemon of the region knows`,
+    ...(exitMethod === undefined ? {} : { exitMethod }),
+  };
 }
 
 function decideForTask(task: BootTask): BootDecision {

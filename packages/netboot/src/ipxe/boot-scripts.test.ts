@@ -184,6 +184,13 @@ describe('the script of a region with two daemons', () => {
     ]);
   });
 
+  it('asks the other daemon first when its own cannot know', () => {
+    const wait: BootDecision = { kind: 'wait', retryAfterSeconds: 5, elsewhere: true, reason: 'r' };
+    const asked = chains(run(render(wait, beside), 'efi', (action) => action.do !== 'chain').actions);
+    expect(asked.slice(0, 3)).toEqual([partnerUrl, FACTS.retry.url, partnerUrl]);
+    expect(chains(run(render(wait), 'efi').actions)[0]).toBe(FACTS.retry.url);
+  });
+
   it('asks its own daemon first, and the disk after as many failures of both', () => {
     const { actions, end } = run(
       render(AGENT, beside),

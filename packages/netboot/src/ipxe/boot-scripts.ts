@@ -58,7 +58,14 @@ export function bootScript(decision: BootDecision, facts: BootScriptFacts): Ipxe
         ...diskSteps(exit),
       ];
     case 'wait':
-      return [...head, ...waitSteps(decision.retryAfterSeconds, facts.retry), ...failPath(facts.retry, exit)];
+      return [
+        ...head,
+        ...waitSteps(
+          decision.retryAfterSeconds,
+          decision.elsewhere === true ? turned(facts.retry) : facts.retry,
+        ),
+        ...failPath(facts.retry, exit),
+      ];
   }
 }
 
@@ -134,6 +141,11 @@ function failPath(retry: RetryPolicy, exit: ExitWay): IpxeStep[] {
     { do: 'clear', setting: ATTEMPTS, or: 'ignore' },
     ...diskSteps(exit),
   ];
+}
+
+/** The other daemon first; without one there is nobody else to ask. */
+function turned(retry: RetryPolicy): RetryPolicy {
+  return retry.partnerUrl === undefined ? retry : { ...retry, url: retry.partnerUrl, partnerUrl: retry.url };
 }
 
 function askAgain({ url, partnerUrl }: RetryPolicy): IpxeStep[] {

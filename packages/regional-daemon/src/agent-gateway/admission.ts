@@ -39,7 +39,7 @@ export async function admit(options: AdmissionOptions, request: AdmissionRequest
   if (!AGENT_NONCE.test(request.nonce))
     return refuse('invalid_argument', 'nonce must be 16 to 64 hex digits');
   if (options.standsBy())
-    return refuse('unavailable', 'this daemon stands by; the other one leads the region');
+    return refuse('unavailable', 'this daemon stands by and does not lead the region; ask the other one');
   if (!options.cache.ready) return refuse('unavailable', 'the region has not read its tasks yet; try again');
   const task = options.cache.get(taskId);
   if (task === undefined) return refuse('not_found', `this region has no task ${taskId}`);

@@ -39,6 +39,8 @@ export interface Agents {
   acknowledge(taskId: TaskId, seq: string): void;
   order(task: TaskRecord, order: Order): void;
   forgetIfSettled(task: TaskRecord): void;
+  /** Ends every link; agents come back, here or at the region's other daemon. */
+  dismissAll(reason: string): void;
   /** Tasks whose agent is connected now. */
   connectedTasks(): TaskId[];
 }
@@ -113,8 +115,24 @@ export function createAgents(options: {
       const quiet = state?.link === undefined && Object.keys(state?.said ?? {}).length === 0;
       if (isTerminal(task.status) && quiet) states.delete(task.metadata.id);
     },
+    dismissAll: (reason) => dismissAll(states, reason, onChange),
     connectedTasks: () => [...states].flatMap(([id, { link }]) => (link === undefined ? [] : [id])),
   };
+}
+
+function dismissAll(
+  states: ReadonlyMap<TaskId, AgentState>,
+  reason: string,
+  onChange: (id: TaskId) => void,
+): void {
+  for (const [taskId, state] of states) {
+    const { link } = state;
+    if (link === undefined) continue;
+    state.link = undefined;
+    state.told = undefined;
+    link.close(reason);
+    onChange(taskId);
+  }
 }
 
 function newState(sessionId: string, nowMs: number): AgentState {

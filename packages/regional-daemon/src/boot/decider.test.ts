@@ -5,7 +5,7 @@ import { cacheOf, testClock } from '../testing/region-fixtures';
 import { createBootDecider } from './decider';
 
 const deciderOf = (...tasks: ReturnType<typeof exampleTask>[]) =>
-  createBootDecider({ cache: cacheOf(tasks), clock: testClock(), writeBudget: 3 });
+  createBootDecider({ cache: cacheOf(tasks), clock: testClock(), writeBudget: 3, isOld: () => false });
 
 describe('the decider of a region', () => {
   it.each(EXIT_METHODS)('says how the machine leaves for its disk: %s', (exit_method) => {

@@ -41,6 +41,11 @@ function partnerOf(
   return partner === undefined ? {} : { partnerAddress: partner };
 }
 
+/** Whether the region has another daemon that we know of. */
+export function hasPartner(links: readonly DaemonLink[], { partnerAddress }: Partial<OwnAddresses>): boolean {
+  return partnerAddress !== undefined || links.some((link) => link.partnerAddress !== undefined);
+}
+
 /** The other daemon's address beside one of ours. */
 export function partnerBeside(
   links: readonly DaemonLink[],

@@ -12,7 +12,7 @@ import type { RegionalDaemonConfig } from '../config';
 import { REGIONAL_DAEMON_CONFIG } from '../config';
 import { checkLinkHost, checkLinkSettings } from './check-links';
 import type { DaemonLink } from './daemon-links';
-import { daemonLinks } from './daemon-links';
+import { daemonLinks, hasPartner } from './daemon-links';
 import { readHostFacts } from './host-facts';
 import { siteKeyProblems } from '../site-keys';
 import { planReload } from './reload';
@@ -68,10 +68,9 @@ function checkPartner(
     const problem = `${serviceAddress} is that of this daemon; name the address of the other one`;
     problems.push({ path: 'partner_address', problem });
   }
-  const hasPartner = partnerAddress !== undefined || links.some((link) => link.partnerAddress !== undefined);
   const secret =
     secretFile === undefined
-      ? hasPartner &&
+      ? hasPartner(links, { partnerAddress }) &&
         'is required beside partner_address, so that either daemon knows the agents of the other'
       : secretFileProblem(secretFile);
   if (typeof secret === 'string') problems.push({ path: 'region_secret_file', problem: secret });
