@@ -80,6 +80,12 @@ export async function createTap(options: { readonly name: string; readonly bridg
   await ip('link', 'set', options.name, 'up');
 }
 
+/** Sends no faster to a machine than so many Mbit/s, so that what it loads takes its time. */
+export async function limitRate(name: string, megabits: number): Promise<void> {
+  const shape = ['root', 'tbf', 'rate', `${megabits}mbit`, 'burst', '64kb', 'latency', '400ms'];
+  await runCommand('tc', ['qdisc', 'add', 'dev', name, ...shape], { timeoutMs: 10_000 });
+}
+
 export async function removeInterface(name: string): Promise<void> {
   await ip('link', 'del', name);
 }

@@ -122,6 +122,10 @@ describe(`DHCP in server mode: ${PROGRAMS.join(', ')}`, () => {
     const files = dhclientFiles(lab);
     const first = lab.client('dhclient', ['-4', '-d', ...files, lab.device]);
     await lab.until('dhclient is bound', () => first.output().includes('BOUND ip='));
+    // It runs its script before it writes its lease.
+    await lab.until('the lease is in its file', () =>
+      lab.run('cat', [lab.path('leases')]).includes('fixed-address'),
+    );
     first.child.kill('SIGKILL');
     lab.run('sed', ['-i', 's/fixed-address .*/fixed-address 192.168.7.7;/', lab.path('leases')]);
     const moved = lab.client('dhclient', ['-4', '-d', ...files, lab.device]);

@@ -18,7 +18,8 @@ describeWhen(missingForLab())('a region with two daemons', () => {
   let passed = false;
   beforeAll(
     async () => {
-      lab = await startLab({ link: 'server', withPartner: true });
+      // Kernel and ramdisk take 8 s, so that the daemon surely dies in the middle of them.
+      lab = await startLab({ link: 'server', withPartner: true, machineMegabits: 40 });
     },
     BUILD_MS + 5 * MINUTE,
   );

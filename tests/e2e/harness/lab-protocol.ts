@@ -36,6 +36,8 @@ export interface LabSettings {
   readonly foreign?: ForeignServer;
   /** Of all frames on the link, each way; none when absent. */
   readonly lossPercent?: number;
+  /** How fast machines load at the most, in Mbit/s; as fast as the host can when absent. */
+  readonly machineMegabits?: number;
   /** A second daemon stands by on the same link. */
   readonly withPartner?: boolean;
   /** Further settings of the daemon by their variable. */

@@ -18,7 +18,7 @@ import { startMachine } from '../../../scripts/lab/machine';
 import type { Machine } from '../../../scripts/lab/machine';
 import type { OtherNic } from '../../../scripts/lab/machine-arguments';
 import { forwardFromNamespace } from '../../../scripts/lab/namespace';
-import { createBridge, createPort, createTap } from '../../../scripts/lab/network';
+import { createBridge, createPort, createTap, limitRate } from '../../../scripts/lab/network';
 import { LAB_LINK } from '../../../scripts/quickstart/lab-site';
 import type { RunningChild } from '../../../scripts/stack/process';
 import { startStack } from '../../../scripts/stack/stack';
@@ -90,7 +90,7 @@ interface Rack {
   clear(): Promise<void>;
 }
 
-function createRack(dir: string, accelerator: Accelerator['kind']): Rack {
+function createRack({ dir, machineMegabits }: LabSettings, accelerator: Accelerator['kind']): Rack {
   const running = new Map<string, Machine>();
   const taps = new Map<string, string>();
   let powerOns = 0;
@@ -105,6 +105,7 @@ function createRack(dir: string, accelerator: Accelerator['kind']): Rack {
     const tap = `tap${taps.size}`;
     taps.set(mac, tap);
     await createTap({ name: tap, bridge: LAB_LINK.bridge });
+    if (machineMegabits !== undefined) await limitRate(tap, machineMegabits);
     return tap;
   };
   return {
@@ -207,7 +208,7 @@ async function serve(settings: LabSettings): Promise<void> {
   const forward = await forwardFromNamespace({
     ...{ socketPath: settings.socketPath, host: '127.0.0.1', port: PORTS.api },
   });
-  const rack = createRack(dir, accelerator.kind);
+  const rack = createRack(settings, accelerator.kind);
   const table = operations(stack, rack);
   const token = signToken({ keyFile: stack.keys.tokenKeyFile, subject: 'operator@lab', roles: ['admin'] });
   say({ token, accelerator: `${accelerator.kind}: ${accelerator.reason}` });

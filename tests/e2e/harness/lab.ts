@@ -43,7 +43,10 @@ export interface Lab {
 }
 
 export async function startLab(
-  options: Pick<LabSettings, 'link' | 'foreign' | 'lossPercent' | 'daemonSettings' | 'withPartner'>,
+  options: Pick<
+    LabSettings,
+    'link' | 'foreign' | 'lossPercent' | 'daemonSettings' | 'withPartner' | 'machineMegabits'
+  >,
 ): Promise<Lab> {
   const built = await runCommand(process.execPath, [TSX, join(__dirname, 'build-artefacts.ts')], {
     ...{ cwd: ROOT, timeoutMs: BUILD_MS, env: { ...process.env } as Record<string, string> },
