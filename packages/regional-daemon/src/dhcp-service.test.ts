@@ -1,4 +1,6 @@
 /** DHCP of several links as one service, on loopback: a reload reaches every link whatever the service is doing, and only those that changed. */
+import type { MacAddress } from '@lpmos/core';
+import type { Lease } from '@lpmos/netboot';
 import { silentLogger } from '@lpmos/runtime';
 import { readLinkList } from './boot/link-settings';
 import { readLoaders } from './boot/loaders';
@@ -26,7 +28,10 @@ const before = linksOf(NEAR, FAR);
 
 const relayOf = (turn: number): string => `127.9.${Math.floor(turn / 250)}.${(turn % 250) + 1}`;
 
-async function serviceOf(links = before): Promise<DhcpService> {
+async function serviceOf(
+  links = before,
+  read: (ended: AbortSignal) => Promise<ReadonlyMap<string, readonly Lease[]>> = async () => new Map(),
+): Promise<DhcpService> {
   const clock = testClock();
   return createDhcpService({
     ...{ links, passed: [], stateDir: folder(), clock, logger: silentLogger },
@@ -37,7 +42,7 @@ async function serviceOf(links = before): Promise<DhcpService> {
       throw error;
     },
     baseUrl: (address) => `http://${address}`,
-    copies: { read: () => Promise.resolve(new Map()), hear: () => undefined },
+    copies: { read, hear: () => undefined },
     leads: () => true,
   });
 }
@@ -66,6 +71,27 @@ describe('DHCP of the links', () => {
     const port = await starting;
     await service.stop();
     expect(port).toBeGreaterThan(0);
+  });
+
+  it('opens nothing when it is stopped while it waits for the copies of leases', async () => {
+    const waits = (ended: AbortSignal): Promise<ReadonlyMap<string, readonly Lease[]>> =>
+      new Promise((given) => ended.addEventListener('abort', () => given(new Map())));
+    const service = await serviceOf(before, waits);
+    const starting = service.start();
+    await service.stop();
+    expect(await starting).toBe(0);
+    expect(service.knows('127.0.0.2')).toBe(false);
+  });
+
+  it('knows the machines whose leases the other daemon copied', async () => {
+    const address = '127.0.0.77';
+    const lease = { mac: '52:54:00:00:00:77' as MacAddress, address, state: 'bound' as const };
+    const times = { sinceMs: testClock().nowMs(), expiresAtMs: testClock().nowMs() + 60_000 };
+    const service = await serviceOf(before, async () => new Map([['near', [{ ...lease, ...times }]]]));
+    await service.start();
+    const holder = service.machineAt(address);
+    await service.stop();
+    expect(holder).toBe(lease.mac);
   });
 
   it('changes nothing where one of the links is wrong', async () => {

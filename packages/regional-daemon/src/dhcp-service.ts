@@ -1,6 +1,7 @@
 /**
  * DHCP of the region's links: one server for each, joined in a group so that relays may choose among them, with its journal of leases, so that
- * a restarted daemon knows what it gave, and with the copies by which one that takes over knows it. Opened once this daemon leads; what is answered is netboot's business, which sockets links/sockets.ts.
+ * a restarted daemon knows what it gave, and with the copies by which one that takes over knows it. Opened once this daemon leads; what is
+ * answered is netboot's business, which sockets links/sockets.ts.
  * Invariant: all links start or none does.
  */
 import { join } from 'node:path';
@@ -93,6 +94,8 @@ export function createDhcpService(options: DhcpServiceOptions): DhcpService {
   return {
     async start(stoodBy = false) {
       const copied = await options.copies.read(stopping.signal);
+      // Ended while it waited for the store: there is nothing to open any more.
+      if (stopping.signal.aborted) return 0;
       const opened = links;
       const ports = await openLinkPorts(opened, { passed: options.passed, stoodBy });
       let first: number | undefined;

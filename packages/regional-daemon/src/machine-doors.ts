@@ -31,10 +31,9 @@ import { createBootServices } from './boot-services';
 import type { AddressAnswers, BootServices } from './boot-services';
 import type { RegionalDaemonConfig } from './config';
 import type { DaemonLink } from './links/daemon-links';
-import { agentAddresses } from './links/daemon-links';
+import { agentAddresses, hasPartner, partnerBeside } from './links/daemon-links';
 import type { LeadershipKeeper } from './leadership';
 import type { LeaseCopier } from './leases/lease-copier';
-import { hasPartner, partnerBeside } from './links/daemon-links';
 import type { PassedSocket } from './links/sockets';
 import type { RegionPlanning } from './region-planning';
 
