@@ -12,7 +12,9 @@ export type LeaseChange = ReadonlyMap<string, Lease | undefined>;
 
 export class LeaseCopies {
   readonly #stored = new Map<string, Lease>();
+  /** As they were heard: an object more for each lease of a storm would be felt in the pauses of the collector. */
   readonly #waiting = new Map<string, Lease | undefined>();
+  readonly #taken = new Map<string, Lease | undefined>();
   readonly #addressOf = new Map<MacAddress, string>();
 
   /** @param stored the copies that are there */
@@ -44,7 +46,7 @@ export class LeaseCopies {
     const isCovered =
       stored?.mac === mac && stored.state === state && lease.expiresAtMs <= stored.expiresAtMs;
     if (isCovered) this.#waiting.delete(address);
-    else this.#waiting.set(address, withSlack(lease));
+    else this.#waiting.set(address, lease);
   }
 
   /** Hands out at most so many changes, the oldest first; each comes back by `landed` or `putBack`. */
@@ -53,7 +55,8 @@ export class LeaseCopies {
     // Not by a copy of them all: in a storm tens of thousands wait.
     for (const [address, lease] of this.#waiting) {
       if (change.size === most) break;
-      change.set(address, lease);
+      change.set(address, lease === undefined ? undefined : withSlack(lease));
+      this.#taken.set(address, lease);
       this.#waiting.delete(address);
     }
     return change;
@@ -61,6 +64,7 @@ export class LeaseCopies {
 
   landed(change: LeaseChange): void {
     for (const [address, lease] of change) {
+      this.#taken.delete(address);
       if (lease === undefined) this.#stored.delete(address);
       else this.#stored.set(address, lease);
     }
@@ -68,8 +72,9 @@ export class LeaseCopies {
 
   /** What has changed again meanwhile stays as it is now. */
   putBack(change: LeaseChange): void {
-    for (const [address, lease] of change) {
-      if (!this.#waiting.has(address)) this.#waiting.set(address, lease);
+    for (const address of change.keys()) {
+      if (!this.#waiting.has(address)) this.#waiting.set(address, this.#taken.get(address));
+      this.#taken.delete(address);
     }
   }
 

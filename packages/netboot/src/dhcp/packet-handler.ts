@@ -125,7 +125,7 @@ function answer(shell: Shell, arrival: Arrival, request: AdmittedRequest): void 
   const decision = decider.decide(request.mac);
   const { nowMs } = arrival;
   const sharing = sharingOf(plan, {
-    leads: shell.leads?.() ?? true,
+    leads: shell.leads ?? alwaysLeads,
     servesSinceMs: shell.servesSinceMs,
     nowMs,
   });
@@ -144,6 +144,8 @@ function answer(shell: Shell, arrival: Arrival, request: AdmittedRequest): void 
     emit(event(from, { ...about(request), decision, outcome: 'refused', reason: response.fault }));
   }
 }
+
+const alwaysLeads = (): boolean => true;
 
 /** The boot server's port is one in all modes: firmware that our own OFFER names as a PXE server may ask there as well. */
 function decideResponse({ inlet, from }: Arrival, input: RespondInput): DhcpResponse {

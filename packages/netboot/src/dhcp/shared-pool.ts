@@ -35,13 +35,14 @@ export function isOwnShare({ poolShare }: LinkPlan, address: number): boolean {
 /** @returns undefined on a link without a partner */
 export function sharingOf(
   { link, poolShare }: LinkPlan,
-  at: { readonly leads: boolean; readonly servesSinceMs: number; readonly nowMs: number },
+  at: { readonly leads: () => boolean; readonly servesSinceMs: number; readonly nowMs: number },
 ): Sharing | undefined {
   if (poolShare === 'all') return undefined;
   const longestMs = link.leaseSeconds * 1000 * (1 + COPY_SLACK);
-  const mayReuse = at.leads && at.nowMs >= at.servesSinceMs + longestMs;
+  const leads = at.leads();
+  const mayReuse = leads && at.nowMs >= at.servesSinceMs + longestMs;
   return {
-    cutOff: !at.leads,
+    cutOff: !leads,
     reuseEndedBeforeMs: mayReuse ? at.nowMs - link.leaseSeconds * 1000 * COPY_SLACK : -Infinity,
   };
 }

@@ -82,7 +82,7 @@ class Daemon {
     if (this.state === 'stands by') return undefined;
     const admission = admit(packet, this.plan);
     if (admission.kind === 'ignored') return undefined;
-    const at = { leads: this.state === 'leads', servesSinceMs: this.servesSinceMs, nowMs };
+    const at = { leads: () => this.state === 'leads', servesSinceMs: this.servesSinceMs, nowMs };
     const response = respond({
       ...{ request: admission.request, plan: this.plan, decision: SILENT, leases: this.table, nowMs },
       sharing: sharingOf(this.plan, at),
