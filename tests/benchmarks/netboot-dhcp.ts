@@ -15,7 +15,10 @@ import { withSite } from './harness/site';
 import { median, spreadPercent } from './harness/statistics';
 
 const ROUNDS = { full: 3, quick: 1 };
-const LADDER = { full: [50, 100, 250, 500, 1000, 2000, 4000, 8000, 14_000], quick: [50, 250, 2000, 8000] };
+const LADDER = {
+  full: [50, 100, 250, 500, 1000, 2000, 4000, 6000, 7000, 8000, 14_000],
+  quick: [50, 250, 2000, 8000],
+};
 /** The step whose processor time is compared. */
 const COMPARED_RATE = 2000;
 const STEP_SECONDS = 3;
