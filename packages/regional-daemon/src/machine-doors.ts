@@ -120,7 +120,7 @@ export async function createMachineDoors(options: MachineDoorsOptions): Promise<
   const standsBy = ({ state, leads }: LeadershipKeeper): boolean =>
     state === 'standby' || (isOneOfTwo && !leads());
   const bootServices = bootServicesOf(options, {
-    ...{ secrets, loaders, bootHistory, grubFiles },
+    ...{ secrets, loaders, bootHistory, grubFiles, isOneOfTwo },
     agentEndpoint: (address) => gateway.agentEndpoint(address),
   });
   const gateway = createAgentGateway({
@@ -147,6 +147,7 @@ function bootServicesOf(
     readonly loaders: Loaders;
     readonly bootHistory: BootHistory;
     readonly grubFiles: GrubFiles | undefined;
+    readonly isOneOfTwo: boolean;
     readonly agentEndpoint: (address: string) => string;
   },
 ): BootServices {
@@ -155,7 +156,7 @@ function bootServicesOf(
   const { grubFiles } = parts;
   const decider = createBootDecider({
     ...{ cache: planning.cache, clock, writeBudget: DEFAULT_WRITE_BUDGET },
-    isOld: () => hasPartner(links, config) && planning.leadership.state === 'cut off',
+    isOld: () => parts.isOneOfTwo && planning.leadership.state === 'cut off',
   });
   const site = siteInitramfs({
     caPem: config.agentCa.text,

@@ -3,7 +3,7 @@
  * of its own, so that what is observed does not pass through the programs that are killed. Lives are life.ts, judgement is ../checker.ts.
  */
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApiClient } from '@lpmos/api';
@@ -15,6 +15,7 @@ import type { MachineNetwork, RelaySocket } from '@lpmos/simulator';
 import { createEtcdKv, prefixRange, readRange, watchTasks } from '@lpmos/store';
 import type { Kv, KvEntry, WatchedTasks } from '@lpmos/store';
 import { buildPrograms } from '../../../scripts/build';
+import { partnerSettings } from '../../../scripts/stack/partners';
 import type { RunningChild } from '../../../scripts/stack/process';
 import { makeSimulatedArtefacts } from '../../../scripts/stack/simulated-artefacts';
 import { simulatedSite } from '../../../scripts/stack/simulated-site';
@@ -81,7 +82,7 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
   const artefacts = makeSimulatedArtefacts({ dir, imageBytes: IMAGE_BYTES });
   options.prepare?.(artefacts);
   const daemonLines: string[] = [];
-  const partnership = partnersIn(dir);
+  const [first, second] = partnerSettings(dir, ['127.0.0.1', '127.0.0.2']);
   const stack = await startStack({
     ...artefacts,
     dir,
@@ -93,10 +94,9 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
     ports: { api: 0, tftp: 0, http: 0, agentApi: 0, agentGrpc: 0 },
     sessionSeconds: options.sessionSeconds ?? SESSION_SECONDS,
     onDaemonLine: (line) => daemonLines.push(line),
-    ...(options.withPartner === true ? { daemonEnv: partnership.first } : {}),
+    ...(options.withPartner === true ? { daemonEnv: first } : {}),
   });
-  const partner =
-    options.withPartner === true ? await startPartner(stack, loopback, partnership.second) : undefined;
+  const partner = options.withPartner === true ? await startPartner(stack, loopback, second) : undefined;
   const stop = new AbortController();
   const kv = createEtcdKv({ endpoints: [stack.etcd.endpoint] });
   const sha256 = (bytes: Uint8Array): Uint8Array => createHash('sha256').update(bytes).digest();
@@ -129,17 +129,6 @@ export async function startSite(options: SiteOptions = {}): Promise<Site> {
       await stack.stop();
       rmSync(dir, { recursive: true, force: true });
     },
-  };
-}
-
-/** Settings of the two daemons of a region, each with the other's address and both with one secret. */
-function partnersIn(dir: string): Record<'first' | 'second', Readonly<Record<string, string>>> {
-  const secret = join(dir, 'secret');
-  writeFileSync(secret, Buffer.alloc(32, 7), { mode: 0o600 });
-  const both = { LPMOS_REGION_SECRET_FILE: secret };
-  return {
-    first: { ...both, LPMOS_PARTNER_ADDRESS: '127.0.0.2' },
-    second: { ...both, LPMOS_SERVICE_ADDRESS: '127.0.0.2', LPMOS_PARTNER_ADDRESS: '127.0.0.1' },
   };
 }
 

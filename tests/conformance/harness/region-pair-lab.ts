@@ -6,11 +6,13 @@
  * Owns namespaces, processes and a folder, and takes them away in `close`. Needs root and iproute2. What runs in the region is region-pair-site.ts.
  */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { buildPrograms } from '../../../scripts/build';
+import { partnerSettings } from '../../../scripts/stack/partners';
+import type { DaemonSettings } from '../../../scripts/stack/partners';
 import { ip } from './ip-command';
 import type { PairSettings } from './region-pair-site';
 
@@ -184,17 +186,19 @@ export class PairLab {
     const programsDir = join(this.dir, 'programs');
     await buildPrograms(programsDir);
     mkdirSync(join(this.dir, 'none'));
-    const secret = join(this.dir, 'secret');
-    writeFileSync(secret, Buffer.alloc(32, 7));
-    chmodSync(secret, 0o600);
-    const settingsOf = (index: 0 | 1): Readonly<Record<string, string>> => ({
-      LPMOS_SERVICE_ADDRESS: ADDRESSES[index],
-      LPMOS_PARTNER_ADDRESS: ADDRESSES[index === 0 ? 1 : 0],
-      LPMOS_REGION_SECRET_FILE: secret,
+    const [first, second] = partnerSettings(this.dir, ADDRESSES);
+    const on = (index: 0 | 1): DaemonSettings => ({
       LPMOS_LOADER_DIR: join(this.dir, 'none'),
       LPMOS_DHCP_LINKS: JSON.stringify([{ ...LINK, interface: `p${index}` }]),
     });
-    const settings: PairSettings = { dir: this.dir, programsDir, daemons: [settingsOf(0), settingsOf(1)] };
+    const settings: PairSettings = {
+      dir: this.dir,
+      programsDir,
+      daemons: [
+        { ...first, ...on(0) },
+        { ...second, ...on(1) },
+      ],
+    };
     const program = [process.execPath, '--import', 'tsx', SITE_PROGRAM, JSON.stringify(settings)];
     const site = spawn('ip', ['netns', 'exec', this.#space('region'), ...program]);
     this.#site = site;

@@ -3,9 +3,8 @@
  * the test powers on. It decides nothing and asserts nothing; it does what lab-protocol.ts names and answers.
  * Invariant: it ends when its standard input ends, and everything in here ends with it (the PID namespace sees to that).
  */
-import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -20,6 +19,8 @@ import type { OtherNic } from '../../../scripts/lab/machine-arguments';
 import { forwardFromNamespace } from '../../../scripts/lab/namespace';
 import { createBridge, createPort, createTap, limitRate } from '../../../scripts/lab/network';
 import { LAB_LINK } from '../../../scripts/quickstart/lab-site';
+import { partnerSettings } from '../../../scripts/stack/partners';
+import type { DaemonSettings } from '../../../scripts/stack/partners';
 import type { RunningChild } from '../../../scripts/stack/process';
 import { startStack } from '../../../scripts/stack/stack';
 import type { Stack } from '../../../scripts/stack/stack';
@@ -62,25 +63,11 @@ const foreignDhcp = ({ dir, foreign = 'dnsmasq' }: LabSettings): ForeignDhcpOpti
 /** The region's other daemon, on a port of its own on the same bridge. */
 const PARTNER = { device: 'lpmos1', address: '10.77.0.3' };
 
-function partnersIn(dir: string): Readonly<Record<'first' | 'second', Readonly<Record<string, string>>>> {
-  const secret = join(dir, 'region-secret');
-  writeFileSync(secret, randomBytes(32), { mode: 0o600 });
-  const both = { LPMOS_REGION_SECRET_FILE: secret };
-  const own = LAB_LINK.serviceAddress;
-  const link = { ...(DHCP_LINK.server as object), interface: PARTNER.device };
-  return {
-    first: { ...both, LPMOS_PARTNER_ADDRESS: PARTNER.address },
-    second: {
-      ...{ ...both, LPMOS_SERVICE_ADDRESS: PARTNER.address, LPMOS_PARTNER_ADDRESS: own },
-      LPMOS_DHCP_LINKS: JSON.stringify([link]),
-    },
-  };
-}
-
-async function startSecond(stack: Stack, settings: Readonly<Record<string, string>>): Promise<RunningChild> {
+async function startSecond(stack: Stack, settings: DaemonSettings): Promise<RunningChild> {
   const { device, address } = PARTNER;
+  const link = { ...(DHCP_LINK.server as object), interface: device };
   await createPort({ name: device, bridge: LAB_LINK.bridge, address: `${address}/24` });
-  return stack.startPartner(settings);
+  return stack.startPartner({ ...settings, LPMOS_DHCP_LINKS: JSON.stringify([link]) });
 }
 
 interface Rack {
@@ -195,16 +182,19 @@ async function serve(settings: LabSettings): Promise<void> {
   await createBridge({ name: LAB_LINK.bridge, address: LAB_LINK.bridgeAddress });
   if (settings.lossPercent !== undefined) await loseFrames(settings.lossPercent);
   const foreign = settings.link === 'proxy' ? await startForeignDhcp(foreignDhcp(settings)) : undefined;
-  const partners = settings.withPartner === true ? partnersIn(dir) : undefined;
+  const partners =
+    settings.withPartner === true
+      ? partnerSettings(dir, [LAB_LINK.serviceAddress, PARTNER.address])
+      : undefined;
   const stack = await startStack({
     ...{ dir, regionId: 'lab', ramdiskDir, imagesDir, ports: PORTS },
     serviceAddress: LAB_LINK.serviceAddress,
     dhcpLink: DHCP_LINK[settings.link],
-    daemonSettings: { ...settings.daemonSettings, ...partners?.first },
+    daemonSettings: { ...settings.daemonSettings, ...partners?.[0] },
     // Refused requests of nobody in particular (a file that is not there) are daily weather, but not in this lab.
     logLevel: 'debug',
   });
-  const partner = partners === undefined ? undefined : await startSecond(stack, partners.second);
+  const partner = partners === undefined ? undefined : await startSecond(stack, partners[1]);
   const forward = await forwardFromNamespace({
     ...{ socketPath: settings.socketPath, host: '127.0.0.1', port: PORTS.api },
   });
